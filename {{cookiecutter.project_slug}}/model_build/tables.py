@@ -1,0 +1,230 @@
+"""The tables of project.toml, and what of the environment belongs to them, as frozen types. Nothing is read here."""
+
+import re
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+ProblemType = Literal["regression", "binary", "multiclass"]
+
+# The metrics that steps/metrics.py computes; whether a larger value is better follows from the name alone.
+METRICS: dict[str, tuple[str, ...]] = {
+    "binary": ("auc", "f1", "accuracy", "precision", "recall"),
+    "multiclass": ("accuracy", "weighted_f1", "weighted_precision", "weighted_recall"),
+    "regression": ("r2", "rmse", "mae", "mse"),
+}
+LOWER_IS_BETTER = {"rmse", "mae", "mse"}
+
+# CreateProject in the SageMaker API reference: at most 32 characters of this pattern.
+PROJECT_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}")
+# https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html: what every AWS service accepts in a tag value.
+TAG_VALUE = re.compile(r"[\w .:/=+\-@]{0,256}")
+LOCAL_ACCOUNT = "111111111111"
+
+
+class Table(BaseModel):
+    """A table of project.toml: unknown keys and wrong types are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Project(Table):
+    """Who owns the project; the name is overridden by SAGEMAKER_PROJECT_NAME."""
+
+    name: str
+    owner: str = ""
+    cost_center: str = ""
+    region: str = Field(default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
+
+    @field_validator("name", "owner", "cost_center", "region", mode="before")
+    @classmethod
+    def fill_placeholder(cls, value: object, info: Any) -> object:
+        """The template folder works before Cookiecutter has filled it in, with a neutral value for each placeholder."""
+        if isinstance(value, str) and value.startswith("{{"):
+            return {"name": "unrendered", "region": "us-east-1"}.get(info.field_name, "")
+        return value
+
+    @field_validator("name")
+    @classmethod
+    def check_name(cls, value: str) -> str:
+        """A SageMaker project name; later names are budgeted for its 32 characters."""
+        if not PROJECT_NAME.fullmatch(value) or len(value) > 32:
+            raise ValueError(
+                "must be 1 to 32 letters, digits and single dashes between them, as SageMaker asks of a project name"
+            )
+        return value
+
+    @field_validator("owner", "cost_center")
+    @classmethod
+    def check_tag(cls, value: str) -> str:
+        """Owner and cost center become tags on every resource."""
+        if not TAG_VALUE.fullmatch(value):
+            raise ValueError("becomes an AWS tag: at most 256 letters, digits, spaces and any of _ . : / = + - @")
+        return value
+
+
+class Split(Table):
+    """Shares of the rows that train the model, stop its training and judge it."""
+
+    train: float = Field(default=0.70, gt=0, lt=1)
+    validation: float = Field(default=0.15, gt=0, lt=1)
+    test: float = Field(default=0.15, gt=0, lt=1)
+    seed: int = Field(default=7, ge=0)
+    stratify: bool = True
+
+    @model_validator(mode="after")
+    def check_sum(self) -> Self:
+        """The three shares cover every row once."""
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"train + validation + test must be 1, found {total:g}")
+        return self
+
+
+class Data(Table):
+    """Where the rows come from and what is to be predicted."""
+
+    source: str = Field(min_length=1)
+    target: str = Field(min_length=1)
+    problem_type: ProblemType
+    positive_label: str | None = None
+    drop: list[str] = []
+    categorical: list[str] = []
+    numeric: list[str] = []
+    time_column: str | None = None
+    split: Split = Split()
+
+    @field_validator("positive_label", "time_column", mode="before")
+    @classmethod
+    def empty_is_none(cls, value: object) -> object:
+        """TOML has no null: an empty string stands for "not given"."""
+        return None if value == "" else value
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the source is an object or prefix in S3."""
+        return self.source.startswith("s3://")
+
+
+class Tuning(Table):
+    """Hyperparameter search in place of a single training job."""
+
+    strategy: Literal["off", "random", "bayesian"] = "off"
+    max_jobs: int = Field(default=10, ge=1, le=750)
+    max_parallel_jobs: int = Field(default=2, ge=1, le=100)
+    ranges: dict[str, Any] = {}
+
+    @field_validator("ranges")
+    @classmethod
+    def check_ranges(cls, ranges: dict[str, Any]) -> dict[str, Any]:
+        """[low, high] for numbers, a list of words otherwise."""
+        if wrong := [name for name, values in ranges.items() if not _is_range(values)]:
+            raise ValueError(f"{', '.join(wrong)} must be [low, high] with low < high, or a list of words")
+        return ranges
+
+    @model_validator(mode="after")
+    def check_something_to_search(self) -> Self:
+        """A search needs ranges."""
+        if self.strategy != "off" and not self.ranges:
+            raise ValueError("ranges must name at least one hyperparameter, for example max_depth = [3, 9]")
+        return self
+
+
+def _is_range(values: object) -> bool:
+    """Whether `values` is [low, high] or a list of words."""
+    if not isinstance(values, list) or len(values) < 2:
+        return False
+    if all(isinstance(value, str) for value in values):
+        return True
+    numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    return numeric and len(values) == 2 and bool(values[0] < values[1])
+
+
+class Train(Table):
+    """How and on what the model is trained."""
+
+    instance_type: str = Field(default="ml.m5.large", pattern=r"^ml\.")
+    processing_instance_type: str = Field(default="ml.m5.large", pattern=r"^ml\.")
+    spot: bool = False
+    max_runtime_minutes: int = Field(default=60, ge=1, le=40_320)
+    hyperparameters: dict[str, Any] = {}
+    tuning: Tuning = Tuning()
+
+    @field_validator("hyperparameters")
+    @classmethod
+    def check_values(cls, hyperparameters: dict[str, Any]) -> dict[str, Any]:
+        """A hyperparameter travels as one string."""
+        if wrong := [
+            name for name, value in hyperparameters.items() if not isinstance(value, bool | int | float | str)
+        ]:
+            raise ValueError(f"{', '.join(wrong)} must be a number, a word, true or false")
+        return hyperparameters
+
+
+class Evaluate(Table):
+    """The gate: register only above the threshold and not worse than the champion by more than the tolerance."""
+
+    metric: str
+    threshold: float
+    champion_tolerance: float = Field(default=0.0, ge=0)
+
+    @field_validator("threshold", "champion_tolerance", mode="before")
+    @classmethod
+    def accept_integers(cls, value: object) -> object:
+        """`threshold = 1` means 1.0."""
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether the metric is an error."""
+        return self.metric in LOWER_IS_BETTER
+
+
+class Environment(Table):
+    """What product.yaml hands to CodeBuild; on a laptop every value has a stand-in."""
+
+    project_id: str = ""
+    project_arn: str = ""
+    model_package_group: str = ""
+    artifact_bucket: str = "local-artifacts"
+    kms_key_arn: str = ""
+    pipeline_role_arn: str = f"arn:aws:iam::{LOCAL_ACCOUNT}:role/local-pipeline"
+    region: str
+
+
+class Settings(Table):
+    """Everything the build half needs to know."""
+
+    root: Path
+    project: Project
+    data: Data
+    train: Train = Train()
+    evaluate: Evaluate
+    environment: Environment
+
+    @property
+    def pipeline_name(self) -> str:
+        """At most 32 + 1 + 20 + 9 of the 256 characters that SageMaker allows."""
+        return f"{self.unique_name}-training"
+
+    @property
+    def unique_name(self) -> str:
+        """Project name and id: unique after a project is deleted and made again (32 + 1 + 20 characters)."""
+        return "-".join(filter(None, [self.project.name, self.environment.project_id]))
+
+    @property
+    def model_package_group(self) -> str:
+        """The contract between the halves; at most 63 characters."""
+        return self.environment.model_package_group or self.unique_name
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags that everything carries; empty ones are left out."""
+        tags = {
+            "sagemaker:project-name": self.project.name,
+            "sagemaker:project-id": self.environment.project_id,
+            "owner": self.project.owner,
+            "cost-center": self.project.cost_center,
+        }
+        return {key: value for key, value in tags.items() if value}
