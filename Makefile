@@ -1,0 +1,46 @@
+# The verbs of the template's repository. What they make goes to build/, never into the template folder: Cookiecutter would
+# copy it into every project.
+PROJECT := {{cookiecutter.project_slug}}
+GROUP_FILE = $(if $(filter template,$*),,$(PROJECT)/)pyproject.toml
+include $(PROJECT)/environment.mk
+
+export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
+export RUFF_CACHE_DIR := $(CURDIR)/build/ruff_cache
+export MYPY_CACHE_DIR := $(CURDIR)/build/mypy_cache
+GROUPS := deploy local steps sdk dev
+
+.DEFAULT_GOAL := help
+.PHONY: help install lock hooks demo test check bake bench clean
+
+help: ## list these verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+install: $(call INSTALLED,template $(GROUPS)) ## set up .venv; every verb does it when needed
+
+lock: $(call INSTALLED,uv) ## bring both requirements.lock up to date, after a change to the groups in a pyproject.toml
+	cd '$(PROJECT)' && UV_PYTHON_DOWNLOADS=never '$(CURDIR)/$(BIN)/uv' $(COMPILE) $(foreach group,installer $(GROUPS),--group $(group)) -o requirements.lock
+	$(UV) $(COMPILE) --group template $(foreach group,installer $(GROUPS),--group '$(PROJECT)/pyproject.toml:$(group)') -c '$(PROJECT)/requirements.lock' -o requirements.lock
+
+demo: install ## bake a project, train, approve and serve its model, check the answers over HTTP
+	@$(PY) -m scripts.demo
+
+test: install ## every test, the generated project's own included
+	$(PY) -m pytest
+
+check: install ## style and types of the repository and of the template folder
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy --config-file '$(PROJECT)/pyproject.toml' hooks scripts tests
+	cd '$(PROJECT)' && '$(CURDIR)/$(PY)' -m mypy
+
+bake: install ## a project with the default answers, afresh in build/bake/
+	@$(PY) -m scripts.bake build/bake
+
+bench: install ## the figures of the README, each beside its anchor
+	@$(PY) -m scripts.bench
+
+hooks: install ## let git check what you commit, and strip the outputs of notebooks
+	$(PY) -m pre_commit install
+
+clean: ## remove .venv and build/
+	rm -rf .venv build

@@ -1,0 +1,1 @@
+"""What the longer verbs of the Makefile run."""

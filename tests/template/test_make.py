@@ -1,0 +1,122 @@
+"""The generated project's Makefile: what it hands on, and what it says when the machine lacks something."""
+
+import json
+import re
+import shutil
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.baking import Outcome, Shell
+
+RECORDER = """#!{python}
+import json, sys
+with open("calls.jsonl", "a") as calls:
+    calls.write(json.dumps(sys.argv[1:]) + "\\n")
+"""
+AWKWARD = [
+    "with space.csv",
+    "it's.csv",
+    'a "quoted" one.csv',
+    "größe 顧客.csv",
+    "a;b&c|d.csv",
+    "--help",
+    "back`tick`",
+    "#1",
+]
+
+
+@pytest.fixture
+def project(project_folder: Path, shell: Shell) -> Path:
+    """The template folder, unrendered, in a place of its own."""
+    return Path(shutil.copytree(project_folder, shell.folder / "my project"))
+
+
+def program(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def recorded(project: Path, shell: Shell, *words: str) -> list[list[str]]:
+    """What make would have handed to Python, with the environment taken as installed."""
+    recorder = program(project / "recorder", RECORDER.format(python=sys.executable))
+    installed = [f"--assume-old={name}" for name in ("install", ".venv/local.installed", ".venv/steps.installed")]
+    shell.do("make", *installed, f"PY=./{recorder.name}", *words, folder=project)
+    return [json.loads(line) for line in (project / "calls.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("value", AWKWARD)
+def test_values_arrive_as_they_are(project: Path, shell: Shell, value: str) -> None:
+    synthesize, run = recorded(project, shell, "run", f"DATA={value}", f"TARGET={value}", "PROBLEM=binary")
+    expected = [f"--data={value}", f"--target={value}", "--problem=binary"]
+    assert synthesize == ["-m", "model_build", "synthesize", *expected]
+    assert run == ["-m", "local", "run", "build/definition.json", "--assets", "build/assets.json"]
+
+
+def test_without_values_nothing_is_handed_on(project: Path, shell: Shell) -> None:
+    assert recorded(project, shell, "run")[0] == ["-m", "model_build", "synthesize"]
+
+
+def test_serve_and_approve_name_a_model(project: Path, shell: Shell) -> None:
+    calls = recorded(project, shell, "approve", "serve", "MODEL=churn/2", "PORT=8081")
+    assert calls[0] == ["-m", "local", "registry", "approve", "churn/2"]
+    assert calls[1] == ["-m", "local", "serve", "churn/2", "--port", "8081"]
+
+
+def test_help_lists_every_verb(project: Path, shell: Shell) -> None:
+    listed = re.findall(r"^make (\S+)", shell.do("make", folder=project), re.MULTILINE)
+    phony = re.search(r"^\.PHONY: (.*)", (project / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert phony
+    assert sorted(listed) == sorted(phony[1].split())
+
+
+def refused(project: Path, shell: Shell, *words: str) -> Outcome:
+    outcome = shell.run("make", *words, folder=project)
+    assert outcome.code != 0
+    assert not list(project.glob(".venv/*.installed"))
+    return outcome
+
+
+def test_a_machine_without_a_fitting_python(project: Path, shell: Shell) -> None:
+    outcome = refused(project, shell, "run", "PYTHON=false no-such-python")
+    sentence = "No Python 3.11 or newer with the venv module found (tried: false no-such-python)"
+    assert outcome.text.startswith(sentence)
+    assert not (project / ".venv").exists()
+
+
+@pytest.mark.slow
+def test_a_python_without_pip_of_its_own(project: Path, shell: Shell) -> None:
+    text = f'#!/bin/sh\n[ "$2" = "import pip" ] && exit 1\nexec {sys.executable} "$@"\n'
+    program(project / "python-without-pip", text)
+    shell.do("make", ".venv/local.installed", "PYTHON=./python-without-pip", folder=project)
+
+
+@pytest.mark.slow
+def test_a_package_with_another_hash_is_refused(project: Path, shell: Shell) -> None:
+    lock = project / "requirements.lock"
+    text = lock.read_text(encoding="utf-8")
+    lock.write_text(re.sub(r"(?<=^h11==)(.*?)(?=^\w)", spoiled, text, flags=re.MULTILINE | re.DOTALL), encoding="utf-8")
+    outcome = shell.run("make", ".venv/local.installed", folder=project)
+    assert outcome.code != 0
+    assert "Hash mismatch for `h11" in outcome.text
+    assert not (project / ".venv" / "local.installed").exists()
+
+
+def spoiled(pins: re.Match[str]) -> str:
+    """The same pins with hashes of nothing."""
+    return re.sub(r"sha256:\w{8}", "sha256:00000000", pins[0])
+
+
+@pytest.mark.slow
+def test_an_interrupted_installation_is_repeated(project: Path, shell: Shell) -> None:
+    shell.do("make", ".venv/local.installed", folder=project)
+    assert shell.do("make", ".venv/local.installed", folder=project).startswith(
+        "make: '.venv/local.installed' is up to date"
+    )
+    (project / ".venv" / "local.installed").unlink()
+    assert "Installing the group local" in shell.do("make", ".venv/local.installed", folder=project)
+    (project / "requirements.lock").touch()
+    assert "Setting up .venv" in shell.do("make", ".venv/local.installed", folder=project)
