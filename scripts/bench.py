@@ -1,16 +1,16 @@
 """make bench: the figures of the README, each a ratio of two things measured in the same run, the anchor beside ours.
 
-Times of two commands are taken in turn (ours, anchor, ours, …) and the ratio is that of their medians, so that a machine
-that grows slow during the run slows both. Nothing here is a test: a ratio past its limit is shown, not raised.
+Times of two commands are taken in turn (ours, anchor, ours, …) and the ratio is that of their medians, so that a
+machine that grows slow during the run slows both. Nothing here is a test: a ratio past its limit is shown, not raised.
 """
 
 import argparse
 import json
-import os
 import shutil
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,10 +21,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from scripts.bake import bake
+from scripts.bake import ROOT, bake_afresh
 from scripts.load import Load, free_port, measure, wait_until_up
+from scripts.project import environment
 
-ROOT = Path(__file__).parent.parent
 TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
 BUILD = ROOT / "build" / "bench"
 # The requirements of the buildspec in AWS's published MLOps sample for model building, training and deployment.
@@ -58,7 +58,7 @@ class Result:
 def seconds(command: list[str], cwd: Path = ROOT, **environ: str) -> float:
     """The wall time of one run of a command, which must succeed."""
     started = time.perf_counter()
-    done = subprocess.run(command, cwd=cwd, env={**_clean_environ(), **environ}, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=cwd, env={**environment(), **environ}, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     return time.perf_counter() - started
@@ -70,12 +70,6 @@ def in_turn(ours: Callable[[], float], anchor: Callable[[], float], rounds: int)
     return statistics.median(pair[0] for pair in pairs), statistics.median(pair[1] for pair in pairs)
 
 
-def _clean_environ() -> dict[str, str]:
-    """Without what make and the virtual environment of this repository would leak into the commands measured."""
-    leaks = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "VIRTUAL_ENV", "DATA", "TARGET", "PROBLEM", "MODEL")
-    return {name: value for name, value in os.environ.items() if name not in leaks}
-
-
 @contextmanager
 def scratch() -> Iterator[Path]:
     """A folder that is gone afterwards."""
@@ -84,7 +78,7 @@ def scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
-def installation() -> Iterator[Result]:
+def installation(_project: Path) -> Iterator[Result]:
     """Setting up in an empty environment and with empty caches, against the published sample's requirements."""
     sample = _install_sample()
     yield Result("set up the build half", _install("deploy", "local", "sdk"), sample, "s", 0.4)
@@ -109,44 +103,48 @@ def _install_sample() -> float:
 def synthesis(project: Path) -> Iterator[Result]:
     """Writing the definition, against importing the parts of the SDK that it uses."""
     python = str(project / ".venv" / "bin" / "python")
+    synthesize = [python, "-m", "model_build", "synthesize"]
     imports = "from model_build.session import offline\nwith offline():\n    import model_build.training"
 
     def ours() -> float:
         shutil.rmtree(project / "build", ignore_errors=True)
-        return seconds([python, "-m", "model_build", "synthesize"], project)
+        return seconds(synthesize, project)
 
     yield Result("write the definition", *in_turn(ours, lambda: seconds([python, "-c", imports], project), 3), "s", 1.3)
-    unchanged = in_turn(lambda: seconds([python, "-m", "model_build", "synthesize"], project), lambda: seconds([python, "-c", imports], project), 3)
-    yield Result("take an unchanged definition", *unchanged, "s", 0.2)
+    again = in_turn(lambda: seconds(synthesize, project), lambda: seconds([python, "-c", imports], project), 3)
+    yield Result("take an unchanged definition", *again, "s", 0.2)
 
 
 STEPS_IN_ONE_PROCESS = """
 import json, os, sys, tarfile
 from pathlib import Path
+
 root = Path(sys.argv[1])
-definition = json.loads((root / "project" / "build" / "definition.json").read_text())
-steps = {step["Name"]: step["Arguments"] for step in definition["Steps"]}
-folder = {name: root / "one" / name for name in ("output", "model", "data", "test", "champion")}
-os.environ.update(SM_MODEL_DIR=str(folder["model"]), SM_OUTPUT_DATA_DIR=str(folder["data"]))
+build = root / "project" / "build"
+arguments = {step["Name"]: step["Arguments"] for step in json.loads((build / "definition.json").read_text())["Steps"]}
+staged = {path.name: path for path in map(Path, json.loads((build / "assets.json").read_text()).values())}
+folder = {name: root / name for name in ("raw", "output", "model", "data", "packed", "champion")}
 for path in folder.values():
     path.mkdir(parents=True)
-for name in ("train", "validation", "transformation"):
-    os.environ[f"SM_CHANNEL_{name.upper()}"] = str(folder["output"] / name)
-staged = {path.name: path for path in map(Path, json.loads((root / "project" / "build" / "assets.json").read_text()).values())}
-data = root / "raw"
-data.mkdir()
-(data / "churn.csv").symlink_to(staged["churn.csv"])
+(folder["raw"] / "churn.csv").symlink_to(staged["churn.csv"])
+os.environ.update(SM_MODEL_DIR=str(folder["model"]), SM_OUTPUT_DATA_DIR=str(folder["data"]))
+os.environ.update({f"SM_CHANNEL_{name.upper()}": str(folder["output"] / name)
+    for name in ("train", "validation", "transformation")})
+
 from model_build.steps import preprocess
-preprocess.main(["--data", str(data), "--config", str(staged["preprocess.json"]), "--output", str(folder["output"])])
+preprocess.main(["--data", str(folder["raw"]), "--config", str(staged["preprocess.json"]),
+    "--output", str(folder["output"])])
+
 from model_build.steps import train
-given = steps["Train"]["HyperParameters"].items()
+given = arguments["Train"]["HyperParameters"].items()
 train.main([word for name, value in given if not name.startswith("sagemaker_") for word in (f"--{name}", value)])
-with tarfile.open(folder["test"] / "model.tar.gz", "w:gz") as archive:
+with tarfile.open(folder["packed"] / "model.tar.gz", "w:gz") as archive:
     archive.add(folder["model"], arcname=".")
+
 from model_build.steps import evaluate
-evaluate.main(["--model", str(folder["test"]), "--test", str(folder["output"] / "test"), "--champion", str(folder["champion"]),
-    "--summary", str(folder["output"] / "summary"), "--metric", "auc", "--threshold", "0.5", "--champion-tolerance", "0.01",
-    "--output", str(root / "one" / "evaluated")])
+evaluate.main(["--model", str(folder["packed"]), "--test", str(folder["output"] / "test"),
+    "--champion", str(folder["champion"]), "--metric", "auc", "--threshold", "0.5",
+    "--champion-tolerance", "0.01", "--output", str(root / "evaluated")])
 """
 
 
@@ -199,7 +197,8 @@ def serving(project: Path) -> Iterator[Result]:
     """The packed handler over HTTP: our ASGI application against Flask behind gunicorn, and against a bare call."""
     python = str(project / ".venv" / "bin" / "python")
     with scratch() as folder:
-        seconds([python, "-c", f"import tarfile; tarfile.open({str(_newest_model(project))!r}).extractall({str(folder)!r}, filter='data')"])
+        with tarfile.open(_newest_model(project)) as archive:
+            archive.extractall(folder, filter="data")
         body = _one_row(project)
         environ = {"SM_MODEL_DIR": str(folder), "PYTHONPATH": str(folder / "code"), "OMP_NUM_THREADS": "1"}
         (folder / "code" / "flask_app.py").write_text(FLASK, encoding="utf-8")
@@ -210,7 +209,8 @@ def serving(project: Path) -> Iterator[Result]:
             loads["asgi"].append(_serve(lambda port: [*uvicorn, str(port)], environ, folder, body, 8))
             loads["flask"].append(_serve(lambda port: [*gunicorn, f"127.0.0.1:{port}"], environ, folder, body, 8))
             loads["one"].append(_serve(lambda port: [*uvicorn, str(port)], environ, folder, body, 1))
-        bare = subprocess.run([python, "-c", BARE_CALL, str(folder), body], env={**_clean_environ(), **environ}, capture_output=True, text=True, check=True)
+        command = [python, "-c", BARE_CALL, str(folder), body]
+        bare = subprocess.run(command, env={**environment(), **environ}, capture_output=True, text=True, check=True)
     rate = {name: statistics.median(load.requests_per_second for load in found) for name, found in loads.items()}
     yield Result("ASGI against Flask and gunicorn", rate["asgi"], rate["flask"], "requests/s", 1.8, at_least=True)
     median = statistics.median(load.p50_us for load in loads["one"])
@@ -219,7 +219,7 @@ def serving(project: Path) -> Iterator[Result]:
 
 def _serve(command: Callable[[int], list[str]], environ: dict[str, str], folder: Path, body: str, clients: int) -> Load:
     port = free_port()
-    server = subprocess.Popen(command(port), env={**_clean_environ(), **environ}, cwd=folder / "code")
+    server = subprocess.Popen(command(port), env={**environment(), **environ}, cwd=folder / "code", text=True)
     try:
         wait_until_up(port, server)
         return measure(port, body.encode(), clients=clients, seconds=4.0)
@@ -239,24 +239,47 @@ def _one_row(project: Path) -> str:
     return ",".join("" if value is None else str(value) for value in row.values())
 
 
-def baking() -> Iterator[Result]:
+def baking(_project: Path) -> Iterator[Result]:
     """Baking this template, against baking one that is empty."""
     with scratch() as folder:
         empty = folder / "empty" / "{{cookiecutter.project_slug}}"
         empty.mkdir(parents=True)
         (empty / "README.md").write_text("# {{cookiecutter.project_slug}}\n", encoding="utf-8")
         (empty.parent / "cookiecutter.json").write_text('{"project_slug": "empty"}', encoding="utf-8")
-        command = [sys.executable, "-m", "cookiecutter", "--no-input", "--overwrite-if-exists", "--output-dir", str(folder / "out")]
+        command = [
+            sys.executable,
+            "-m",
+            "cookiecutter",
+            "--no-input",
+            "--overwrite-if-exists",
+            "--output-dir",
+            str(folder / "out"),
+        ]
         medians = in_turn(lambda: seconds([*command, str(ROOT)]), lambda: seconds([*command, str(empty.parent)]), 11)
         yield Result("bake a project", *medians, "s", 1.1)
 
 
+BENCHES: dict[str, Callable[[Path], Iterator[Result]]] = {
+    "installation": installation,
+    "synthesis": synthesis,
+    "pipeline": pipeline,
+    "serving": serving,
+    "baking": baking,
+}
+
+
 def prepare() -> Path:
     """A baked project with its environment, and with Flask and gunicorn beside it for the comparison."""
-    shutil.rmtree(BUILD, ignore_errors=True)
-    project = bake(BUILD)
+    project = bake_afresh(BUILD)
     seconds(["make", "install"], project)
-    uv = [str(project / ".venv" / "bin" / "uv"), "pip", "install", "--quiet", "--python", str(project / ".venv" / "bin" / "python")]
+    uv = [
+        str(project / ".venv" / "bin" / "uv"),
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        str(project / ".venv" / "bin" / "python"),
+    ]
     seconds([*uv, *WEB_REQUIREMENTS], project)
     return project
 
@@ -277,17 +300,16 @@ def table(results: list[Result]) -> Table:
 def main() -> None:
     """Measure all, or those named; write build/bench/results.json."""
     parser = argparse.ArgumentParser(prog="python -m scripts.bench")
-    benches = {"installation": installation, "synthesis": synthesis, "pipeline": pipeline, "serving": serving, "baking": baking}
-    parser.add_argument("only", nargs="*", metavar="BENCH", help=f"some of: {', '.join(benches)}")
-    names = parser.parse_args().only or list(benches)
+    parser.add_argument("only", nargs="*", metavar="BENCH", help=f"some of: {', '.join(BENCHES)}")
+    names = parser.parse_args().only or list(BENCHES)
     project = prepare()
     results: list[Result] = []
     for name in names:
         console.print(f"measuring: {name} …")
-        bench = benches[name]
-        results += bench(project) if name in ("synthesis", "pipeline", "serving") else bench()  # type: ignore[operator]
+        results += BENCHES[name](project)
     console.print(table(results))
-    (BUILD / "results.json").write_text(json.dumps([asdict(result) | {"ratio": result.ratio} for result in results], indent=2), encoding="utf-8")
+    facts = [asdict(result) | {"ratio": result.ratio, "kept": result.kept} for result in results]
+    (BUILD / "results.json").write_text(json.dumps(facts, indent=2), encoding="utf-8")
 
 
 if __name__ == "__main__":

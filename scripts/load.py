@@ -25,7 +25,7 @@ def free_port() -> int:
         return port
 
 
-def wait_until_up(port: int, server: "subprocess.Popen[bytes]", seconds: float = 60) -> None:
+def wait_until_up(port: int, server: subprocess.Popen[str], seconds: float = 60) -> None:
     """Return when the server takes connections.
 
     Raises:
@@ -42,7 +42,8 @@ def wait_until_up(port: int, server: "subprocess.Popen[bytes]", seconds: float =
 
 def measure(port: int, body: bytes, clients: int, seconds: float) -> Load:
     """Send `body` as text/csv over `clients` connections for `seconds`, after a warm-up of a quarter of that."""
-    head = f"POST /invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/csv\r\nContent-Length: {len(body)}\r\n\r\n"
+    fields = ("POST /invocations HTTP/1.1", "Host: 127.0.0.1", "Content-Type: text/csv", f"Content-Length: {len(body)}")
+    head = "\r\n".join((*fields, "", ""))
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         times = pool.apply(_send_in_turn, (port, head.encode() + body, clients, seconds))
     cuts = statistics.quantiles(times, n=100)

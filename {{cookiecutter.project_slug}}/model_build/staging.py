@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -63,11 +64,11 @@ class Locations:
         return [f"{self.prefix}/runs", None, step.lower(), output]
 
     def resolve(self, text: str, actual: "Locations") -> str:
-        """`text` with these placeholders replaced by the `actual` locations."""
+        """The JSON `text` with these placeholders replaced by the `actual` locations."""
         for mine, theirs in zip(
             (self.code, self.config, self.data), (actual.code, actual.config, actual.data), strict=True
         ):
-            text = text.replace(mine, theirs)
+            text = text.replace(mine, json.dumps(theirs, ensure_ascii=False)[1:-1])
         return text
 
 
@@ -96,7 +97,7 @@ def stage(settings: Settings, folder: Path) -> Staged:
     data = settings.data.source
     if not settings.data.is_remote:
         source = find_source(settings.root, settings.data)
-        data = f"{prefix}/data/{file_hash(source)}/{source.name}"
+        data = f"{prefix}/data/{file_hash(source)}/{_object_name(source)}"
         assets[data] = source
     locations = Locations(prefix, code, config_folder, data)
     assets[f"{locations.no_champion}/none.txt"] = _write(folder / "none.txt", b"There is no champion yet.\n")
@@ -144,6 +145,14 @@ def file_hash(path: Path) -> str:
 def file_name(source: str) -> str:
     """The last part of a path or URI."""
     return PurePosixPath(source).name
+
+
+def _object_name(path: Path) -> str:
+    """A file's name as the last part of a key, in the characters that every tool takes.
+
+    Source: "Safe characters" in https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html.
+    """
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", path.name)
 
 
 def _prefix(settings: Settings) -> str:

@@ -157,7 +157,7 @@ class TrainingPipeline:
     def evaluate(self, preprocess: ProcessingStep, train: TrainingStep | TuningStep) -> ProcessingStep:
         """Judge the model, and the champion beside it, on the same unseen rows."""
         parameters = self.parameters
-        folders = ["model", "test", "champion", "summary"]
+        folders = ["model", "test", "champion"]
         arguments = [word for name in folders for word in (f"--{name}", f"{PROCESSING}/input/{name}")]
         arguments += ["--metric", self.settings.evaluate.metric, "--threshold", parameters.threshold.to_string()]
         arguments += ["--champion-tolerance", parameters.tolerance.to_string()]
@@ -168,7 +168,6 @@ class TrainingPipeline:
             inputs={
                 "model": self.model_uri(train),
                 "test": output_uri(preprocess, "test"),
-                "summary": output_uri(preprocess, "summary"),
                 "champion": parameters.champion_uri,
             },
             outputs=["evaluation", "contract"],
@@ -254,7 +253,7 @@ class TrainingPipeline:
             volume_kms_key=self.kms_key,
             output_kms_key=self.kms_key,
             max_runtime_in_seconds=self.settings.train.max_runtime_minutes * 60,
-            env={"PYTHONPATH": CODE},
+            env={"PYTHONPATH": CODE, "SM_OUTPUT_DIR": "/opt/ml/output"},
             sagemaker_session=self.session,
         )
         step_args = processor.run(

@@ -34,14 +34,14 @@ CONTENT_TYPE = f"{CSV}; header=present"
 
 
 @dataclass(frozen=True)
-class TestSet:
+class RawRows:
     """The raw rows that preprocess kept apart."""
 
     path: Path
     header: tuple[str, ...]
 
     @classmethod
-    def find(cls, directory: Path) -> "TestSet":
+    def find(cls, directory: Path) -> "RawRows":
         files = sorted(directory.glob("*.csv"))
         if len(files) != 1:
             raise EvaluationError(
@@ -99,7 +99,7 @@ def load(directory: Path) -> Model:
             raise EvaluationError(str(error)) from error
 
 
-def score(model: Model, test: TestSet) -> NDArray[np.float64]:
+def score(model: Model, test: RawRows) -> NDArray[np.float64]:
     """The handler's scores for every raw test row. Raises EvaluationError when it refuses them."""
     scores = []
     for position, body in enumerate(test.payloads()):
@@ -114,7 +114,7 @@ def score(model: Model, test: TestSet) -> NDArray[np.float64]:
 
 
 def judge_champion(
-    directory: Path, target: Target, test: TestSet, labels: NDArray[np.float64], metric: str
+    directory: Path, target: Target, test: RawRows, labels: NDArray[np.float64], metric: str
 ) -> Champion:
     """The champion's metric on the same rows, or why there is none."""
     if not (directory / ARCHIVE).is_file():
@@ -139,7 +139,7 @@ def evaluate(
     model_dir: Path, test_dir: Path, champion_dir: Path, bar: Bar, output: Path
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Write evaluation/ and contract/ into `output`; returns evaluation.json and gate.json. Raises EvaluationError."""
-    model, test = load(model_dir), TestSet.find(test_dir)
+    model, test = load(model_dir), RawRows.find(test_dir)
     target = model.transformation.target
     _check_metric(target.problem_type, bar.metric)
     labels, scores = test.labels(target), score(model, test)
@@ -162,7 +162,7 @@ def _check_metric(problem_type: str, metric: str) -> None:
         raise EvaluationError(f"metric {metric!r} does not judge a {problem_type} model: choose {', '.join(allowed)}.")
 
 
-def _write_contract(model: Model, test: TestSet, directory: Path) -> None:
+def _write_contract(model: Model, test: RawRows, directory: Path) -> None:
     transformation = model.transformation
     rows = interface.sample(interface.record(row, transformation) for row in test.records())
     raw = list(islice(test.records(), interface.SAMPLE_ROWS))
@@ -180,9 +180,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", type=Path, required=True, help="folder with model.tar.gz")
     parser.add_argument("--test", type=Path, required=True, help="folder with the raw test rows")
     parser.add_argument("--champion", type=Path, required=True, help="folder with the champion's model.tar.gz, if any")
-    parser.add_argument(
-        "--summary", type=Path, help="folder with summary.json; for later steps that share these inputs"
-    )
     parser.add_argument("--metric", required=True)
     parser.add_argument("--threshold", type=float, required=True)
     parser.add_argument("--champion-tolerance", type=float, default=0.0)

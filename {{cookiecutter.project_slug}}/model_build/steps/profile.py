@@ -19,7 +19,7 @@ MOST_DISTINCT = 20_000  # distinct texts that are counted at a time
 MOST_CATEGORIES = 255
 NEARLY_ALL = 0.95  # of the values parse: the rest is noise and counts as missing
 NEARLY_UNIQUE = 0.95  # of the values differ: an identifier, or free text
-ID_NAME = re.compile(r"(^|[^a-z])(id|ids|uuid|guid|key|index|idx|rowid|rownum|pk)$|[a-z](ID|Id|Key|Index)$")
+ID_NAME = re.compile(r"(^|[^a-z])(id|ids|uuid|guid|key|index|idx|rowid|rownum|rownames?|pk)$|[a-z](ID|Id|Key|Index)$")
 
 
 class Numbers:
@@ -186,7 +186,7 @@ def decide(profile: Profile, named: str | None = None, is_time: bool = False) ->
         return Dropped(profile.name, kind, "all values are missing in the training rows")
     if profile.constant and not profile.missing:
         return Dropped(profile.name, kind, "it has the same value in all training rows")
-    reason = None if named else _identifier(profile, kind)
+    reason = None if named else _useless(profile, kind, is_time)
     if reason:
         return Dropped(profile.name, kind, reason)
     if kind == "date" and profile.best_dates:
@@ -203,7 +203,9 @@ def _kind(profile: Profile) -> str:
     return "numeric" if share >= enough else "categorical"
 
 
-def _identifier(profile: Profile, kind: str) -> str | None:
+def _useless(profile: Profile, kind: str, is_time: bool) -> str | None:
+    if is_time and kind == "numeric":
+        return "it splits by time, and as a plain number its values will not come again"
     if kind == "categorical" and profile.nearly_unique:
         return "nearly every row has a value of its own: an identifier, or free text"
     if kind == "numeric" and profile.numbers.count == profile.present and profile.numbers.all_different():

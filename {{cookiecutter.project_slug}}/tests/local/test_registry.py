@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from local.registry import Registry
-from tests.local.pipelines import ROOT, TRAIN, Project, compare, condition, fail, get, register, training
+from tests.local.pipelines import ROOT, TRAIN, Project, compare, condition, fail, get, register, training, wait_until
 
 WRITER = """
 import sys
@@ -42,14 +42,16 @@ def versions(root: Path) -> list[int]:
 def test_a_writer_killed_at_any_moment_leaves_whole_contiguous_versions(tmp_path: Path) -> None:
     rng = random.Random(7)  # noqa: S311 - a seed, not a secret
     for _ in range(25):
+        before = len(versions(tmp_path))
         writer = start_writer(tmp_path)
-        time.sleep(rng.random() * 0.03)
+        wait_until(lambda before=before: len(versions(tmp_path)) > before)
+        time.sleep(rng.random() * 0.01)
         writer.send_signal(signal.SIGKILL)
         writer.communicate()
         packages = Registry(tmp_path).packages()
         assert [package.version for package in packages] == list(range(1, len(packages) + 1))
         assert all(len(package.content["Filler"]) == 20_000 for package in packages)
-    assert len(Registry(tmp_path).packages()) > 25
+    assert len(Registry(tmp_path).packages()) >= 25
     assert Registry(tmp_path).register({"ModelPackageGroupName": "group"}).version == len(versions(tmp_path))
 
 

@@ -73,8 +73,10 @@ def test_bayesian_search_beats_random_search() -> None:
             "CategoricalParameterRanges": [{"Name": "kind", "Values": ["a", "b", "c"]}],
         }
     )
-    better = sum(bayesian(space, seed, 20) > at_random(space, seed, 20) for seed in range(2))
-    assert better == 2
+    seeds, count = (2, 3, 4), 14
+    found = sum(bayesian(space, seed, count) for seed in seeds)
+    drawn = sum(at_random(space, seed, count) for seed in seeds)
+    assert found > drawn / 3, "both are negative: how far from the optimum, in all"
 
 
 def at_random(space: Space, seed: int, count: int) -> float:

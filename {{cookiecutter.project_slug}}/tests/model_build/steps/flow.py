@@ -53,7 +53,7 @@ class Flow:
 
     def evaluate(self, metric: str, threshold: float, champion: Path | None = None, tolerance: float = 0.0) -> int:
         folders = {"model": self.root / "archive", "test": self.root / "out" / "test", "output": self.root / "judged"}
-        folders |= {"champion": champion or self.root / "none", "summary": self.root / "out" / "summary"}
+        folders |= {"champion": champion or self.root / "none"}
         words = [word for name, folder in folders.items() for word in (f"--{name}", str(folder))]
         limits = ["--threshold", str(threshold), "--champion-tolerance", str(tolerance)]
         return evaluate.main([*words, "--metric", metric, *limits])

@@ -154,6 +154,14 @@ def test_one_moment_is_never_divided(flow: Flow) -> None:
     assert all(rows[part] % 50 == 0 and rows[part] for part in ("train", "validation", "test"))
 
 
+def test_time_as_a_number_splits_and_is_no_feature(flow: Flow) -> None:
+    table = [["epoch", "x", "y"], *([(row * 37) % 200 * 3600 + 0.5, row % 5, row % 2] for row in range(200))]
+    timed = Flow(flow.root, config("y", "binary", time_column="epoch"))
+    assert timed.preprocess(table) == 0
+    assert {float(row["epoch"]) for row in timed.rows("test")} == {row * 3600 + 0.5 for row in range(170, 200)}
+    assert "splits by time" in timed.summary_of("epoch")["reason"]
+
+
 def test_only_training_rows_are_learnt_from(flow: Flow) -> None:
     """The last rows hold a category and a maximum that no training row has."""
     table = dated(list(range(200)))
