@@ -122,7 +122,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from local.serve import Options, serve
+    from local.serving.serve import Options, serve
 
     return serve(
         Options(
@@ -137,16 +137,16 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from local.approvals import show
-    from local.registry import Registry
+    from local.state.approvals import show
+    from local.state.registry import Registry
 
     show(Registry(arguments.state / "registry"))
     return 0
 
 
 def _decide(arguments: argparse.Namespace) -> int:
-    from local.approvals import decide
-    from local.registry import Registry
+    from local.state.approvals import decide
+    from local.state.registry import Registry
 
     package = decide(Registry(arguments.state / "registry"), arguments.verb, arguments.model)
     print(f"{package} is now {package.status}.")

@@ -10,20 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import lambdas, record
-from local.atomic import now, replace_text, to_json
-from local.cache import Cache, lifetime
-from local.definition import Definition, load, resolve_parameters
 from local.errors import DefinitionError, LocalError, ParameterError, StepFailed, StorageError
-from local.execution import Execution
-from local.expressions import Scope, evaluate, property_file_uri
-from local.job import Runtime
-from local.processes import Children
-from local.progress import choose
-from local.record import RunRecord
-from local.registry import Registry
-from local.storage import Storage
-from local.workspace import workspace
+from local.jobs import lambdas
+from local.jobs.job import Runtime
+from local.jobs.processes import Children
+from local.pipeline import record
+from local.pipeline.cache import Cache, lifetime
+from local.pipeline.definition import Definition, load, resolve_parameters
+from local.pipeline.execution import Execution
+from local.pipeline.expressions import Scope, evaluate, property_file_uri
+from local.pipeline.progress import choose
+from local.pipeline.record import RunRecord
+from local.state.atomic import now, replace_text, to_json
+from local.state.registry import Registry
+from local.state.storage import Storage
+from local.state.workspace import workspace
 
 CHAMPION_PARAMETER = "ChampionModelUri"
 
@@ -81,7 +82,7 @@ def _execute(options: Options, definition: Definition, runtime: Runtime, run_rec
         execution = Execution(definition, scope, runtime, run_record, cache, progress, options.jobs)
         code = execution.run()
     _read_results(definition, scope, run_record)
-    from local.summary import show
+    from local.pipeline.summary import show
 
     show(run_record, _places(run_record))
     return code

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local import cache
+from local.pipeline import cache
 from tests.local.pipelines import CACHED, OUTPUT, TRAIN, WRITE, Project, get, output_of, processing, training, tuning
 
 ETA = {"ContinuousParameterRanges": [{"Name": "eta", "MinValue": "0.01", "MaxValue": "1.0"}]}

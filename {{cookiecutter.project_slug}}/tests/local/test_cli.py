@@ -25,7 +25,7 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "local").glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "local").rglob("*.py")), ids=lambda path: path.name)
 def test_local_imports_neither_half_nor_an_sdk(path: Path) -> None:
     foreign = imported(path) - set(sys.stdlib_module_names) - ALLOWED
     assert foreign <= LAZY.get(path.name, set())

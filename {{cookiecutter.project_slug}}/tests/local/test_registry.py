@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from local.registry import Registry
+from local.state.registry import Registry
 from tests.local.pipelines import ROOT, TRAIN, Project, compare, condition, fail, get, register, training, wait_until
 
 WRITER = """
 import sys
 from pathlib import Path
-from local.registry import Registry
+from local.state.registry import Registry
 registry = Registry(Path(sys.argv[1]))
 print("ready", flush=True)
 while True:

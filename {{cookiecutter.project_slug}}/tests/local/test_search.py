@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local.errors import StepFailed
-from local.search import Space, propose, random_starts
+from local.jobs.search import Space, propose, random_starts
 
 
 def continuous(low: float, high: float, scaling: str = "Linear") -> dict[str, Any]:

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from local.capture import Body, record
-from local.registry import Registry
+from local.serving.capture import Body, record
+from local.state.registry import Registry
 from tests.local.pipelines import Project, send, wait_until
 
 APP = """

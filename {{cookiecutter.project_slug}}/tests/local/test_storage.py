@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from local.errors import StorageError
-from local.storage import Storage
-from local.workspace import remove_abandoned, workspace
+from local.state.storage import Storage
+from local.state.workspace import remove_abandoned, workspace
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.atomic import token
-from local.processes import Children
-from local.registry import Registry
-from local.storage import Storage
+from local.jobs.processes import Children
+from local.state.atomic import token
+from local.state.registry import Registry
+from local.state.storage import Storage
 
 ACCOUNT_ARN = "arn:aws:sagemaker:local:111111111111"
 TAIL_LINES = 20

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.atomic import now
 from local.errors import StepFailed
-from local.job import Job, Properties, arn, failure_reason
-from local.package import unpack
-from local.processes import Command
-from local.processing import message
-from local.sandbox import Sandbox
+from local.jobs.job import Job, Properties, arn, failure_reason
+from local.jobs.package import unpack
+from local.jobs.processes import Command
+from local.jobs.processing import message
+from local.jobs.sandbox import Sandbox
+from local.state.atomic import now
 
 _RESOURCES = {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "eth0"}
 _ML = "/opt/ml"

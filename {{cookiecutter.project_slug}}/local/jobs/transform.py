@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from local import models
-from local.atomic import now
 from local.errors import StepFailed
-from local.job import Job, Properties, arn, failure_reason
-from local.package import unpack
-from local.processes import Command
-from local.sandbox import Sandbox
+from local.jobs import models
+from local.jobs.job import Job, Properties, arn, failure_reason
+from local.jobs.package import unpack
+from local.jobs.processes import Command
+from local.jobs.sandbox import Sandbox
+from local.state.atomic import now
 
 _PROGRAM = Path(__file__).with_name("batch.py")
 _DEFAULT_PAYLOAD_MB = 6

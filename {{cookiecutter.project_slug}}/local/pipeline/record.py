@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local.atomic import now, replace_link, replace_text, to_json
-from local.definition import Definition, Node
-from local.job import Properties, arn, outputs, tail
-from local.storage import Storage
+from local.jobs.job import Properties, arn, outputs, tail
+from local.pipeline.definition import Definition, Node
+from local.state.atomic import now, replace_link, replace_text, to_json
+from local.state.storage import Storage
 
 WAITING, EXECUTING, SUCCEEDED, FAILED = "Waiting", "Executing", "Succeeded", "Failed"
 STOPPED, SKIPPED = "Stopped", "Skipped"

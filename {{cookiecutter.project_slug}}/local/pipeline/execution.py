@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from local import lambdas, models, processing, training, transform, tuning
-from local.cache import ATTRIBUTES, Cache
-from local.definition import Definition, Node, own_part
 from local.errors import ExecutionStopped, LocalError, StepFailed, in_words
-from local.events import Events
-from local.expressions import Scope, evaluate, holds
-from local.job import Job, Properties, Runtime
-from local.progress import Progress
-from local.record import FAILED, SKIPPED, STOPPED, SUCCEEDED, WAITING, RunRecord, StepRecord
+from local.jobs import lambdas, models, processing, training, transform, tuning
+from local.jobs.job import Job, Properties, Runtime
+from local.pipeline.cache import ATTRIBUTES, Cache
+from local.pipeline.definition import Definition, Node, own_part
+from local.pipeline.events import Events
+from local.pipeline.expressions import Scope, evaluate, holds
+from local.pipeline.progress import Progress
+from local.pipeline.record import FAILED, SKIPPED, STOPPED, SUCCEEDED, WAITING, RunRecord, StepRecord
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from local.atomic import token
 from local.errors import LocalError, StepFailed
-from local.job import Job, Properties, failure_reason
-from local.processes import Command
-from local.sandbox import inherited_environment
+from local.jobs.job import Job, Properties, failure_reason
+from local.jobs.processes import Command
+from local.jobs.sandbox import inherited_environment
+from local.state.atomic import token
 
 _PROGRAM = Path(__file__).with_name("invoke.py")
 

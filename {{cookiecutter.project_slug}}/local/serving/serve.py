@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.capture import Capture
 from local.errors import ServeError
-from local.gateway import Application, Gateway
-from local.package import unpack
-from local.registry import PENDING, Package, Registry
-from local.storage import Storage
+from local.jobs.package import unpack
+from local.serving.capture import Capture
+from local.serving.gateway import Application, Gateway
+from local.state.registry import PENDING, Package, Registry
+from local.state.storage import Storage
 
 _MODEL_PATH = "/opt/ml/model"
 _CONTENT_TYPES = {".jsonl": "application/jsonlines", ".json": "application/json", ".csv": "text/csv"}
@@ -86,7 +86,7 @@ def load(model: Path, environment: Mapping[str, str]) -> Application:
         raise ServeError("The model's archive has no code/app.py, so there is nothing to serve it with.")
     os.environ |= {key: str(value).replace(_MODEL_PATH, str(model)) for key, value in environment.items()}
     os.environ["SM_MODEL_DIR"] = str(model)
-    outside = ("", str(Path.cwd()), str(Path(__file__).resolve().parent.parent))
+    outside = ("", str(Path.cwd()), str(Path(__file__).resolve().parents[2]))
     sys.path[:] = [str(code), *(path for path in sys.path if path not in outside)]
     try:
         application: Application = importlib.import_module("app").app

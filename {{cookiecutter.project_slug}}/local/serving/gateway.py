@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.capture import Body, Capture
+from local.serving.capture import Body, Capture
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

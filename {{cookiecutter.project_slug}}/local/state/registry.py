@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.atomic import now, replace_text, sync_folder, temporary_sibling, to_json, write_durably
 from local.errors import RegistryError
+from local.state.atomic import now, replace_text, sync_folder, temporary_sibling, to_json, write_durably
 
 APPROVED, PENDING, REJECTED = "Approved", "PendingManualApproval", "Rejected"
 _ARN = "arn:aws:sagemaker:local:111111111111:model-package"

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from local.atomic import now
 from local.errors import StepFailed
-from local.job import Job, Properties, arn, failure_reason
-from local.processes import Command
-from local.sandbox import Sandbox
-from local.storage import replace_links
+from local.jobs.job import Job, Properties, arn, failure_reason
+from local.jobs.processes import Command
+from local.jobs.sandbox import Sandbox
+from local.state.atomic import now
+from local.state.storage import replace_links
 
 _MESSAGES = ("/opt/ml/output/failure", "/opt/ml/output/message")
 

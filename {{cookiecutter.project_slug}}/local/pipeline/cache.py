@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from local.atomic import now, replace_text, to_json
-from local.job import Properties, outputs
-from local.storage import Storage
+from local.jobs.job import Properties, outputs
+from local.state.atomic import now, replace_text, to_json
+from local.state.storage import Storage
 
 _TRAINING = ("AlgorithmSpecification", "HyperParameterRanges", "InputDataConfig", "StaticHyperParameters")
 ATTRIBUTES: dict[str, tuple[str, ...]] = {

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import search
-from local.atomic import now, token
 from local.errors import StepFailed
-from local.job import Job, Properties, arn
-from local.training import Trial, train
+from local.jobs import search
+from local.jobs.job import Job, Properties, arn
+from local.jobs.training import Trial, train
+from local.state.atomic import now, token
 
 _DEFAULT_SEED = 0
 

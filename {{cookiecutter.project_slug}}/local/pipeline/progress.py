@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
-from local.record import EXECUTING, FAILED, SKIPPED, STOPPED, SUCCEEDED, WAITING, StepRecord
+from local.pipeline.record import EXECUTING, FAILED, SKIPPED, STOPPED, SUCCEEDED, WAITING, StepRecord
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from local.job import tail
-from local.record import FAILED, SUCCEEDED, RunRecord, StepRecord
-from local.registry import PENDING
+from local.jobs.job import tail
+from local.pipeline.record import FAILED, SUCCEEDED, RunRecord, StepRecord
+from local.state.registry import PENDING
 
 
 def show(record: RunRecord, paths: Mapping[str, Path]) -> None:

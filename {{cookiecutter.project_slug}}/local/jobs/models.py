@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from local.atomic import now, replace_text, to_json
 from local.errors import ExecutionStopped, RegistryError, StepFailed
-from local.job import Job, Properties, arn
+from local.jobs.job import Job, Properties, arn
+from local.state.atomic import now, replace_text, to_json
 
 
 def create(job: Job) -> Properties:

@@ -10,8 +10,8 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from local.atomic import token
 from local.errors import StorageError, in_words
+from local.state.atomic import token
 
 
 class Storage:

@@ -1,7 +1,7 @@
 """The command `registry`: lists model packages, approves and rejects them."""
 
 from local.errors import RegistryError
-from local.registry import APPROVED, PENDING, REJECTED, Package, Registry
+from local.state.registry import APPROVED, PENDING, REJECTED, Package, Registry
 
 STATUS = {"approve": APPROVED, "reject": REJECTED}
 _STYLE = {APPROVED: "green", REJECTED: "red", PENDING: "yellow"}

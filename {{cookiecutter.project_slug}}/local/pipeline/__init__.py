@@ -1,0 +1,1 @@
+"""A pipeline definition: what it says, in which order its steps run, what is cached, recorded and shown."""

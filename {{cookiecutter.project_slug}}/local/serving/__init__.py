@@ -1,0 +1,1 @@
+"""A registered model behind HTTP, with data capture."""
