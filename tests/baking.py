@@ -1,6 +1,5 @@
 """Cookiecutter as a person calls it, and what it left behind, as small objects for the tests."""
 
-import os
 import subprocess
 import sys
 import tomllib
@@ -8,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from scripts.project import environment
 
 PROJECT_FOLDER = "{{cookiecutter.project_slug}}"
 RENDERED = {"README.md", "project.toml"}
@@ -62,7 +63,7 @@ class Shell:
     def _environment(self) -> Mapping[str, str]:
         person = {"NAME": "A Person", "EMAIL": "person@example.com"}
         git = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in person.items()}
-        return os.environ | git | {"HOME": str(self.home), "GIT_CONFIG_NOSYSTEM": "1", "PYTHONUTF8": "1"}
+        return environment() | git | {"HOME": str(self.home), "GIT_CONFIG_NOSYSTEM": "1", "PYTHONUTF8": "1"}
 
 
 @dataclass(frozen=True)

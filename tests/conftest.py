@@ -1,11 +1,18 @@
 """A clean copy of the template, and a baker that works in a folder of the test's own."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from scripts.bake import ROOT, clean_copy
 from tests.baking import PROJECT_FOLDER, Baker, Shell
+
+
+def pytest_configure() -> None:
+    """A shell starts its background jobs with Ctrl-C ignored, and a process hands that on; the tests press it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
