@@ -10,6 +10,8 @@ COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hash
     --no-annotate --custom-compile-command "make lock"
 
 export PYTHONUTF8 := 1
+# Where this is set, every process compiles every library anew: a second for each job.
+unexport PYTHONDONTWRITEBYTECODE
 ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif

@@ -7,7 +7,9 @@ import string
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from local.errors import DefinitionError, LocalError, ParameterError, StepFailed, StorageError
@@ -78,6 +80,8 @@ def _execute(options: Options, definition: Definition, runtime: Runtime, run_rec
     header = run_record.header
     scope = _scope(definition, header, runtime.storage)
     cache = Cache(options.state / "cache" / header["PipelineName"], runtime.storage, look_up=options.use_cache)
+    # The summary's library loads while the first step runs, instead of after the last.
+    Thread(target=import_module, args=("local.pipeline.summary",), daemon=True).start()
     with choose(run_record.steps.values()) as progress:
         execution = Execution(definition, scope, runtime, run_record, cache, progress, options.jobs)
         code = execution.run()

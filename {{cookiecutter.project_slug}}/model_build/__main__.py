@@ -9,34 +9,32 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.text import Text
+from model_build import freshness
 
-from model_build import settings as settings_module
-from model_build.settings import Override, SettingsError
-from model_build.tables import Settings
+if TYPE_CHECKING:
+    from model_build.definition import Synthesis
+    from model_build.tables import Settings
 
 ROOT = Path(__file__).parent.parent
-BUILD = Path("build")
-console = Console()
+BUILD = ROOT / "build"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; 0 if it succeeded, 1 with one clear message if not, 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
-        verb: Callable[[argparse.Namespace], None] = options.verb
+        verb: Callable[[argparse.Namespace], object] = options.verb
         verb(options)
     except KeyboardInterrupt:
         return 130
     except Exception as error:
         if not isinstance(error, _expected_errors()):
             raise
-        Console(stderr=True).print(Text.assemble(("error: ", "red"), str(error)), soft_wrap=True)
+        print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
@@ -64,68 +62,82 @@ def _parser() -> argparse.ArgumentParser:
 
 def _expected_errors() -> tuple[type[Exception], ...]:
     """Errors whose message is written for the person who reads it; anything else keeps its traceback."""
-    errors: list[type[Exception]] = [SettingsError]
-    for name, module in (("DefinitionError", "model_build.validation"), ("ExecutionFailedError", "model_build.aws")):
-        if module in sys.modules:
-            errors.append(getattr(sys.modules[module], name))
-    if "botocore.exceptions" in sys.modules:
-        errors += [sys.modules["botocore.exceptions"].BotoCoreError, sys.modules["botocore.exceptions"].ClientError]
-    return tuple(errors)
+    known = {
+        "model_build.settings": ["SettingsError"],
+        "model_build.validation": ["DefinitionError"],
+        "model_build.aws": ["ExecutionFailedError"],
+        "botocore.exceptions": ["BotoCoreError", "ClientError"],
+    }
+    loaded = {name: sys.modules[name] for name in known if name in sys.modules}
+    return tuple(getattr(module, error) for name, module in loaded.items() for error in known[name])
 
 
-def _load(options: argparse.Namespace) -> Settings:
-    override = Override(
-        data=getattr(options, "data", ""),
-        target=getattr(options, "target", ""),
-        problem=getattr(options, "problem", ""),
-    )
-    return settings_module.load(ROOT, os.environ, override)
+def _request(options: argparse.Namespace) -> dict[str, str]:
+    """What decides about the definition besides files and environment."""
+    own_file = {name: getattr(options, name, "") for name in ("data", "target", "problem")}
+    return {**own_file, "commit": git_commit(os.environ)}
 
 
-def _synthesize(options: argparse.Namespace) -> Any:
+def _load(options: argparse.Namespace) -> "Settings":
+    from model_build.settings import Override, load
+
+    own_file = {name: getattr(options, name, "") for name in ("data", "target", "problem")}
+    return load(ROOT, os.environ, Override(**own_file))
+
+
+def _synthesize(options: argparse.Namespace) -> None:
+    if freshness.is_fresh(ROOT, BUILD, _request(options), os.environ):
+        print("Pipeline definition unchanged: build/definition.json")
+        return
+    state = "unchanged" if _write(options, _load(options)).reused else "written"
+    print(f"Pipeline definition {state}: build/definition.json")
+
+
+def _write(options: argparse.Namespace, settings: "Settings") -> "Synthesis":
     from model_build.definition import synthesize
+    from model_build.settings import find_source
 
-    settings = _load(options)
-    synthesis = synthesize(settings, ROOT / BUILD, git_commit(os.environ), _announce_sdk)
-    state = "unchanged" if synthesis.reused else "written"
-    console.print(f"Pipeline definition {state}: {synthesis.definition.relative_to(ROOT)}", highlight=False)
-    return settings, synthesis
+    request = _request(options)
+    synthesis = synthesize(settings, BUILD, request["commit"], _announce_sdk)
+    source = None if settings.data.is_remote else find_source(ROOT, settings.data)
+    freshness.remember(ROOT, BUILD, request, os.environ, source)
+    return synthesis
 
 
 def _announce_sdk() -> None:
-    console.print(
-        "Writing the pipeline definition with the SageMaker SDK; this takes some seconds, and only after a change …"
+    print(
+        "Writing the pipeline definition with the SageMaker SDK (some seconds, and only after a change) …", flush=True
     )
 
 
 def _show(options: argparse.Namespace) -> None:
+    from rich import print as print_richly
+
     from model_build import graph
-    from model_build.definition import synthesize
 
     settings = _load(options)
-    definition = json.loads(synthesize(settings, ROOT / BUILD).definition.read_text(encoding="utf-8"))
+    definition = json.loads(_write(options, settings).definition.read_text(encoding="utf-8"))
     if options.mermaid:
         print(graph.mermaid(definition), end="")
     else:
-        console.print(graph.tree(definition, settings.pipeline_name))
+        print_richly(graph.tree(definition, settings.pipeline_name))
 
 
-def _upsert(options: argparse.Namespace) -> tuple[Settings, Any]:
+def _upsert(options: argparse.Namespace) -> tuple["Settings", Any]:
     """Refuse before anything is uploaded, upload before the pipeline refers to it."""
     from model_build import aws
 
     settings = _load(options)
     aws.require_account(settings)
-    settings, synthesis = _synthesize(options)
+    synthesis = _write(options, settings)
     import boto3
 
-    sagemaker = boto3.client("sagemaker", region_name=settings.environment.region)
+    region = settings.environment.region
+    sagemaker, s3 = boto3.client("sagemaker", region_name=region), boto3.client("s3", region_name=region)
     assets = {uri: Path(path) for uri, path in json.loads(synthesis.assets.read_text(encoding="utf-8")).items()}
-    uploaded = aws.upload(
-        boto3.client("s3", region_name=settings.environment.region), assets, settings.environment.kms_key_arn
-    )
+    uploaded = aws.upload(s3, assets, settings.environment.kms_key_arn)
     arn = aws.upsert(sagemaker, settings, synthesis.definition.read_text(encoding="utf-8"))
-    console.print(f"Uploaded {len(uploaded)} of {len(assets)} objects; pipeline {arn} is up to date.", highlight=False)
+    print(f"Uploaded {len(uploaded)} of {len(assets)} objects; pipeline {arn} is up to date.")
     return settings, sagemaker
 
 
@@ -136,18 +148,18 @@ def _run(options: argparse.Namespace) -> None:
     champion = aws.champion_uri(sagemaker, settings.model_package_group)
     parameters = {"ChampionModelUri": champion} if champion else {}
     execution = aws.start(sagemaker, settings.pipeline_name, parameters)
-    console.print(f"Started {execution}", highlight=False)
+    print(f"Started {execution}", flush=True)
     if options.no_wait:
         return
     for steps in aws.watch(sagemaker, execution):
-        console.print(" · ".join(f"{step.name} {step.status}" for step in steps), highlight=False)
-    console.print(f"Succeeded: a new version in model package group {settings.model_package_group} waits for approval.")
+        print(" · ".join(f"{step.name} {step.status}" for step in steps), flush=True)
+    print(f"Succeeded: a new version in model package group {settings.model_package_group} waits for approval.")
 
 
-def git_commit(environ: Any) -> str:
+def git_commit(environ: Mapping[str, str]) -> str:
     """The commit that CodeBuild checked out, or the one that is checked out here, or "unknown"."""
     if commit := environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION"):
-        return str(commit)
+        return commit
     command = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
