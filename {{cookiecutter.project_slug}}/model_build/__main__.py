@@ -105,9 +105,7 @@ def _write(options: argparse.Namespace, settings: "Settings") -> "Synthesis":
 
 
 def _announce_sdk() -> None:
-    print(
-        "Writing the pipeline definition with the SageMaker SDK (some seconds, and only after a change) …", flush=True
-    )
+    print("Writing the pipeline definition with the SageMaker SDK (some seconds, after a change only) …", flush=True)
 
 
 def _show(options: argparse.Namespace) -> None:

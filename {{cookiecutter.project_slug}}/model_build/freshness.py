@@ -1,10 +1,9 @@
-"""Whether build/definition.json still is what synthesis would write, judged as make does: by the files' times and sizes.
+"""Whether build/definition.json still is what synthesis would write, judged as make does: by times and sizes.
 
 It spares an unchanged run the settings, the hash of the data and the SDK. When in doubt the answer is "no".
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ def is_fresh(root: Path, build: Path, request: Mapping[str, str], environ: Mappi
 def remember(
     root: Path, build: Path, request: Mapping[str, str], environ: Mapping[str, str], source: Path | None
 ) -> None:
-    """Note the state that build/definition.json was written from; `source` is the data file, if it is on this machine."""
+    """Note what build/definition.json was written from; `source` is the data file, if it is on this machine."""
     (build / STAMP).write_text(json.dumps(_state(root, build, request, environ, source)), encoding="utf-8")
 
 
@@ -48,5 +47,5 @@ def _state(
 
 
 def _look(path: Path) -> list[int]:
-    status = os.stat(path)
+    status = path.stat()
     return [status.st_mtime_ns, status.st_size]
