@@ -8,6 +8,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 export RUFF_CACHE_DIR := $(CURDIR)/build/ruff_cache
 export MYPY_CACHE_DIR := $(CURDIR)/build/mypy_cache
 GROUPS := deploy local steps sdk dev
+SCANNER := .venv/scanners/$(notdir $(BIN))/python
 
 .DEFAULT_GOAL := help
 .PHONY: help install lock hooks demo test check bake bench clean
@@ -17,21 +18,30 @@ help: ## list these verbs
 
 install: $(call INSTALLED,template $(GROUPS)) ## set up .venv; every verb does it when needed
 
-lock: $(call INSTALLED,uv) ## bring both requirements.lock up to date, after a change to the groups in a pyproject.toml
+lock: $(call INSTALLED,uv) ## bring the lock files up to date, after a change to the groups in a pyproject.toml
 	cd '$(PROJECT)' && UV_PYTHON_DOWNLOADS=never '$(CURDIR)/$(BIN)/uv' $(COMPILE) $(foreach group,installer $(GROUPS),--group $(group)) -o requirements.lock
 	$(UV) $(COMPILE) --group template $(foreach group,installer $(GROUPS),--group '$(PROJECT)/pyproject.toml:$(group)') -c '$(PROJECT)/requirements.lock' -o requirements.lock
+	$(UV) $(COMPILE) --group scanners -o scanners.lock
+
+# In an environment of their own: they pin what the SDK cannot take.
+.venv/scanners.installed: scanners.lock .venv/uv.installed
+	@echo "Installing the scanners of the CloudFormation templates"
+	@$(UV) venv --quiet --clear --python $(PY) .venv/scanners
+	@$(UV) pip install --quiet --python $(SCANNER) --only-binary :all: --require-hashes -r scanners.lock
+	@touch $@
 
 demo: install ## bake a project, train, approve and serve its model, check the answers over HTTP
 	@$(PY) -m scripts.demo
 
-test: install ## every test, the generated project's own included
+test: install .venv/scanners.installed ## every test, the generated project's own included
 	$(PY) -m pytest
 
-check: install ## style and types of the repository and of the template folder
+check: install .venv/scanners.installed ## style, types and the CloudFormation templates
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy --config-file '$(PROJECT)/pyproject.toml' hooks scripts tests
 	cd '$(PROJECT)' && '$(CURDIR)/$(PY)' -m mypy
+	$(PY) -m pytest -q tests/infrastructure
 
 bake: install ## a project with the default answers, afresh in build/bake/
 	@$(PY) -m scripts.bake build/bake

@@ -1,0 +1,128 @@
+"""The house rules on kinds of resources that the templates have none of yet, and on what a mutation cannot show."""
+
+from typing import Any
+
+import pytest
+
+from tests.infrastructure import events
+from tests.infrastructure.cloudformation import Stack
+from tests.infrastructure.house import identity, operations
+
+SOURCE = {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+
+
+def one(kind: str, **properties: Any) -> Stack:
+    """A stack with a single resource."""
+    resources = {"It": {"Type": kind, "Properties": properties}}
+    return Stack({"Parameters": {}, "Resources": resources}, {})
+
+
+@pytest.mark.parametrize("runtime", ["python3.8", "python3.10", "nodejs16.x", ""])
+def test_a_retired_runtime_is_found(runtime: str) -> None:
+    assert list(operations.runtimes_are_supported(one("AWS::Lambda::Function", Runtime=runtime)))
+
+
+def test_a_current_runtime_is_not() -> None:
+    assert not list(operations.runtimes_are_supported(one("AWS::Lambda::Function", Runtime="python3.13")))
+
+
+@pytest.mark.parametrize("image", ["aws/codebuild/amazonlinux2-x86_64-standard:3.0", "aws/codebuild/standard:4.0"])
+def test_a_retired_image_is_found(image: str) -> None:
+    assert list(operations.runtimes_are_supported(one("AWS::CodeBuild::Project", Environment={"Image": image})))
+
+
+def test_a_current_image_is_not() -> None:
+    project = one("AWS::CodeBuild::Project", Environment={"Image": "aws/codebuild/amazonlinux-x86_64-standard:5.0"})
+    assert not list(operations.runtimes_are_supported(project))
+
+
+@pytest.mark.parametrize("kind", sorted(operations.STATEFUL))
+def test_every_stateful_kind_must_be_kept(kind: str) -> None:
+    assert len(list(operations.what_must_stay_is_kept(one(kind)))) == 2
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {},
+        {"StringEquals": {"aws:SourceAccount": "*"}},
+        {"StringNotEquals": {"aws:SourceAccount": "111122223333"}},
+        {"StringEqualsIfExists": {"aws:SourceAccount": "111122223333"}},
+    ],
+)
+def test_a_condition_that_does_not_bind_is_no_source(condition: dict[str, Any]) -> None:
+    assert list(identity.trust_names_its_source(_role({"Service": "sagemaker.amazonaws.com"}, condition)))
+
+
+def test_a_source_binds_a_trust() -> None:
+    assert not list(identity.trust_names_its_source(_role({"Service": "sagemaker.amazonaws.com"}, SOURCE)))
+
+
+def test_everybody_is_never_trusted() -> None:
+    assert list(identity.trust_names_its_source(_role({"AWS": "*"}, SOURCE)))
+
+
+def _role(principal: Any, condition: dict[str, Any]) -> Stack:
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal, "Condition": condition}
+    return one("AWS::IAM::Role", AssumeRolePolicyDocument={"Statement": [statement]})
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "cron(0 20 ? * MON-FRI *)",
+        "cron(0/15 * * * ? *)",
+        "cron(0 8 1 * ? *)",
+        "cron(0 3 L * ? 2027-2030)",
+        "cron(30 6 ? JAN,JUL 2 *)",
+        "rate(1 hour)",
+        "rate(6 hours)",
+    ],
+)
+def test_schedules_that_aws_takes(expression: str) -> None:
+    assert operations.schedule_problem(expression) == ""
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "0 3 * * *",
+        "cron(0 3 * * *)",
+        "cron(0 3 * * * *)",
+        "cron(0 3 ? * ? *)",
+        "cron(60 3 * * ? *)",
+        "cron(0 24 * * ? *)",
+        "cron(0 3 0 * ? *)",
+        "cron(0 3 ? * 1-8 *)",
+        "cron(0 3 ? * FRI-MON *)",
+        "cron(0 3 ? 13 MON *)",
+        "cron(0/0 3 * * ? *)",
+        "rate(0 hours)",
+        "rate(6 hour)",
+        "rate(6 weeks)",
+        "every day",
+        "",
+    ],
+)
+def test_schedules_that_aws_refuses(expression: str) -> None:
+    assert operations.schedule_problem(expression)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matched"),
+    [
+        ({"source": ["aws.sagemaker"]}, True),
+        ({"source": ["aws.s3"]}, False),
+        ({"detail": {"state": ["Failed", "Stopped"]}}, True),
+        ({"detail": {"state": [{"prefix": "Fail"}]}}, True),
+        ({"detail": {"state": [{"anything-but": "Failed"}]}}, False),
+        ({"detail": {"fields": ["b"]}}, True),
+        ({"detail": {"fields": ["c"]}}, False),
+        ({"detail": {"missing": [{"exists": False}]}}, True),
+        ({"detail": {"missing": [{"anything-but": "x"}]}}, False),
+        ({"detail": {"state": {"deeper": ["x"]}}}, False),
+    ],
+)
+def test_patterns_match_as_eventbridge_does(pattern: dict[str, Any], matched: bool) -> None:
+    event = {"source": "aws.sagemaker", "detail": {"state": "Failed", "fields": ["a", "b"]}}
+    assert events.matches(pattern, event) is matched
