@@ -17,7 +17,7 @@ Finding = dict[str, str]
 
 
 def _cfn_lint(path: Path) -> Iterator[Finding]:
-    from cfnlint.api import ManualArgs, lint  # type: ignore[import-not-found]
+    from cfnlint.api import ManualArgs, lint
 
     text = path.read_text(encoding="utf-8")
     for match in lint(text, config=ManualArgs(include_checks=["I"])):

@@ -99,7 +99,7 @@ def _write(options: argparse.Namespace, settings: "Settings") -> "Synthesis":
 
     request = _request(options)
     synthesis = synthesize(settings, BUILD, request["commit"], _announce_sdk)
-    source = None if settings.data.is_remote else find_source(ROOT, settings.data)
+    source = None if settings.data.is_remote else find_source(ROOT, settings.data.source)
     freshness.remember(ROOT, BUILD, request, os.environ, source)
     return synthesis
 

@@ -74,4 +74,4 @@ def sentence(evaluate: ProcessingStep, key: str) -> Join:
     """The message of a Fail step, taken from gate.json."""
     # The SDK accepts JsonGet inside Join for a Fail step and published pipelines use it; the developer guide shows
     # parameters only (build-and-manage-steps, "Fail step"). Unproven without an account.
-    return Join(on="", values=["Nothing was registered: ", read(evaluate, "Gate", key)])
+    return Join(on="", values=[read(evaluate, "Gate", key), "; the figures are in gate.json"])

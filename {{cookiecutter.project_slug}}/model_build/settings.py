@@ -11,13 +11,11 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from model_build.tables import METRICS, PROJECT_NAME, Data, Evaluate, Settings, Table
-
-Part = TypeVar("Part", bound=Table)
+from model_build.tables import HYPERPARAMETERS, METRICS, PROJECT_NAME, Settings, Table
 
 # What a first try on somebody's own file (`make run DATA=…`) must reach: no worse than a blind guess.
 FIRST_TRY: dict[str, tuple[str, float]] = {
@@ -56,7 +54,8 @@ def load(root: Path, environ: Mapping[str, str] = os.environ, override: Override
     tables["environment"] = _environment(environ, tables)
     if name := environ.get("SAGEMAKER_PROJECT_NAME"):
         tables.setdefault("project", {})["name"] = name
-    problems = [*_metric_problems(tables), *_column_problems(root, tables)]
+    where = "{key}" if override and override.data else "project.toml [data] {key}"
+    problems = [*_metric_problems(tables), *_hyperparameter_problems(tables), *_column_problems(root, tables, where)]
     try:
         settings = Settings.model_validate({**tables, "root": root})
     except ValidationError as error:
@@ -147,55 +146,70 @@ def _nearest(word: str, known: Iterable[str]) -> str:
     allowed = list(known)
     if match := difflib.get_close_matches(word, allowed, n=1, cutoff=0.5):
         return f"; did you mean {match[0]!r}?"
-    return f"; allowed: {', '.join(allowed)}" if allowed else ""
+    more = f" and {len(allowed) - 12} more" if len(allowed) > 12 else ""
+    return f"; allowed: {', '.join(allowed[:12])}{more}" if allowed else ""
 
 
-def _part(model: type[Part], table: object) -> Part | None:
-    """A table by itself, or None if it has problems of its own (which are reported elsewhere)."""
-    try:
-        return model.model_validate(table)
-    except ValidationError:
-        return None
+def _table(tables: dict[str, Any], name: str) -> dict[str, Any]:
+    """A table as it was read: problems of other keys must not hide those of these."""
+    found = tables.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _metric_problems(tables: dict[str, Any]) -> list[str]:
-    data, evaluate = _part(Data, tables.get("data")), _part(Evaluate, tables.get("evaluate"))
-    if data is None or evaluate is None or evaluate.metric in METRICS[data.problem_type]:
+    metric, problem_type = _table(tables, "evaluate").get("metric"), _table(tables, "data").get("problem_type")
+    if not isinstance(metric, str) or problem_type not in METRICS or metric in METRICS[problem_type]:
         return []
-    known = ", ".join(METRICS[data.problem_type])
-    where = "project.toml [evaluate] metric"
-    return [f"{where}: {evaluate.metric!r} is not a {data.problem_type} metric; allowed: {known}"]
+    known = METRICS[problem_type]
+    return [f"project.toml [evaluate] metric: {metric!r} is not a {problem_type} metric{_nearest(metric, known)}"]
 
 
-def _column_problems(root: Path, tables: dict[str, Any]) -> list[str]:
-    """Columns that settings name and a local file does not have; files in S3 are checked by the Preprocess step."""
-    data = _part(Data, tables.get("data"))
-    if data is None or data.is_remote:
-        return []
-    try:
-        columns = read_header(find_source(root, data))
-    except SettingsError as error:
-        return error.problems
-    named = [("target", data.target), ("time_column", data.time_column), *(("drop", c) for c in data.drop)]
-    named += [("categorical", c) for c in data.categorical] + [("numeric", c) for c in data.numeric]
+def _hyperparameter_problems(tables: dict[str, Any]) -> list[str]:
+    """XGBoost itself ignores a name that it does not know."""
+    train = _table(tables, "train")
+    given = {"hyperparameters": _table(train, "hyperparameters")}
+    given["tuning.ranges"] = _table(_table(train, "tuning"), "ranges")
     return [
-        f"project.toml [data] {key}: {data.source} has no column {name!r}{_nearest(name, columns)}"
-        for key, name in named
-        if name is not None and name not in columns
+        f"project.toml [train.{table}] {name}: XGBoost has no such hyperparameter{_nearest(name, HYPERPARAMETERS)}"
+        for table, names in given.items()
+        for name in names
+        if name not in HYPERPARAMETERS
     ]
 
 
-def find_source(root: Path, data: Data) -> Path:
+def _column_problems(root: Path, tables: dict[str, Any], where: str) -> list[str]:
+    """Columns that settings name and a local file does not have; files in S3 are checked by the Preprocess step."""
+    data = _table(tables, "data")
+    source = data.get("source")
+    if not isinstance(source, str) or source.startswith("s3://"):
+        return []
+    try:
+        columns = read_header(find_source(root, source))
+    except SettingsError as error:
+        return error.problems
+    named = [(key, name) for key in ("target", "time_column") if isinstance(name := data.get(key), str) and name]
+    named += [(key, name) for key in ("drop", "categorical", "numeric") for name in _texts(data.get(key))]
+    return [
+        f"{where.format(key=key)}: {source} has no column {name!r}{_nearest(name, columns)}"
+        for key, name in named
+        if name not in columns
+    ]
+
+
+def _texts(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def find_source(root: Path, source: str) -> Path:
     """The data file on this machine.
 
     Raises:
-        SettingsError: the source is in S3, or there is no such file.
+        SettingsError: there is no such file.
     """
-    path = root / data.source
-    if data.is_remote or not path.is_file():
-        raise SettingsError(
-            [f"[data] source: there is no file {data.source}; give a CSV file (relative to {root}) or an s3:// URI"]
-        )
+    path = root / source
+    if not path.is_file():
+        hint = f"give a CSV file (relative to {root}) or an s3:// URI"
+        raise SettingsError([f"[data] source: there is no file {source}; {hint}"])
     return path
 
 
@@ -203,14 +217,19 @@ def read_header(path: Path) -> list[str]:
     """The column names of a CSV file.
 
     Raises:
-        SettingsError: the file is empty or is not text.
+        SettingsError: the file is empty, is not text, has no row, or has two columns of one name.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
-            first = lines.readline()
+            first, second = lines.readline(), lines.readline()
     except UnicodeDecodeError:
-        raise SettingsError([f"[data] source: {path.name} is not a CSV file in UTF-8; save it as text"]) from None
+        raise SettingsError([f"[data] source: {path.name} is not text in UTF-8; save it as CSV UTF-8"]) from None
     if not first.strip() or "\0" in first:
         raise SettingsError([f"[data] source: {path.name} has no header line; its first line must name the columns"])
     separator = max(",;\t", key=first.count)
-    return [name.strip() for name in next(csv.reader([first], delimiter=separator))]
+    names = [name.strip() for name in next(csv.reader([first], delimiter=separator))]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise SettingsError([f"[data] source: {path.name} has two columns named {', '.join(map(repr, twice))}"])
+    if not second.strip() and first.count('"') % 2 == 0:
+        raise SettingsError([f"[data] source: {path.name} has a header and no rows"])
+    return names

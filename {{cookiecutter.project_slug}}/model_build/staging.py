@@ -96,7 +96,7 @@ def stage(settings: Settings, folder: Path) -> Staged:
     assets[f"{config_folder}/preprocess.json"] = _write(folder / "preprocess.json", config)
     data = settings.data.source
     if not settings.data.is_remote:
-        source = find_source(settings.root, settings.data)
+        source = find_source(settings.root, settings.data.source)
         data = f"{prefix}/data/{file_hash(source)}/{_object_name(source)}"
         assets[data] = source
     locations = Locations(prefix, code, config_folder, data)

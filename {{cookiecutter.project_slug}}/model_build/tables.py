@@ -16,6 +16,66 @@ METRICS: dict[str, tuple[str, ...]] = {
 }
 LOWER_IS_BETTER = {"rmse", "mae", "mse"}
 
+# What steps/train.py and XGBoost 3.2 take: https://xgboost.readthedocs.io/en/release_3.2.0/parameter.html, without what
+# belongs to GPUs, to several machines and to learning to rank.
+HYPERPARAMETERS = frozenset(
+    [
+        "num_round",
+        "early_stopping_rounds",
+        "seed",
+        "objective",
+        "eval_metric",
+        "base_score",
+        "booster",
+        "verbosity",
+        "nthread",
+        "eta",
+        "learning_rate",
+        "gamma",
+        "min_split_loss",
+        "max_depth",
+        "min_child_weight",
+        "max_delta_step",
+        "subsample",
+        "sampling_method",
+        "colsample_bytree",
+        "colsample_bylevel",
+        "colsample_bynode",
+        "lambda",
+        "reg_lambda",
+        "alpha",
+        "reg_alpha",
+        "tree_method",
+        "scale_pos_weight",
+        "updater",
+        "refresh_leaf",
+        "process_type",
+        "grow_policy",
+        "max_leaves",
+        "max_bin",
+        "num_parallel_tree",
+        "monotone_constraints",
+        "interaction_constraints",
+        "multi_strategy",
+        "max_cached_hist_node",
+        "max_cat_to_onehot",
+        "max_cat_threshold",
+        "sample_type",
+        "normalize_type",
+        "rate_drop",
+        "one_drop",
+        "skip_drop",
+        "feature_selector",
+        "top_k",
+        "tweedie_variance_power",
+        "huber_slope",
+        "quantile_alpha",
+        "aft_loss_distribution",
+        "disable_default_eval_metric",
+        "seed_per_iteration",
+    ]
+)
+
 # CreateProject in the SageMaker API reference: at most 32 characters of this pattern.
 PROJECT_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}")
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html: what every AWS service accepts in a tag value.
@@ -51,7 +111,7 @@ class Project(Table):
         """A SageMaker project name; later names are budgeted for its 32 characters."""
         if not PROJECT_NAME.fullmatch(value) or len(value) > 32:
             raise ValueError(
-                "must be 1 to 32 letters, digits and single dashes between them, as SageMaker asks of a project name"
+                "must be 1 to 32 letters and digits with dashes between them, as SageMaker asks of a project name"
             )
         return value
 

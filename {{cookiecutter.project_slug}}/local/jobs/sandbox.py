@@ -57,4 +57,6 @@ def inherited_environment() -> dict[str, str]:
     """What a program gets of this process's environment: `python3` is ours, its output is not held back."""
     base = {key: value for key, value in os.environ.items() if key not in _WITHHELD}
     path = os.pathsep.join(filter(None, [str(Path(sys.executable).parent), base.get("PATH")]))
-    return base | {"PATH": path, "PYTHONUNBUFFERED": "1"}
+    # On a busy machine, threads that wait by spinning take a small training job from one second to twenty.
+    waiting = {"OMP_WAIT_POLICY": base.get("OMP_WAIT_POLICY", "PASSIVE")}
+    return base | waiting | {"PATH": path, "PYTHONUNBUFFERED": "1"}

@@ -23,7 +23,7 @@ def show(record: RunRecord, paths: Mapping[str, Path]) -> None:
     if record.gate:
         console.print(gate_table(record.gate))
         console.print()
-    for line in (*_verdict(record), *_places(record, paths)):
+    for line in (*_best_of_search(record), *_verdict(record), *_places(record, paths)):
         console.print(line)
 
 
@@ -50,10 +50,22 @@ def _verdict(record: RunRecord) -> Iterator[str]:
     elif record.status == FAILED:
         for step in record.failed_steps():
             yield from _refusal(step) if step.type == "Fail" else _failure(step)
-        if not record.package:
+        if record.package:
+            yield f"[yellow]Version {_name(record.package)} was registered all the same.[/yellow]"
+        else:
             yield "Nothing was registered."
     else:
         yield f"[yellow]The run was {escape(record.failure)}.[/yellow] Nothing is half-made; `make run` starts afresh."
+
+
+def _best_of_search(record: RunRecord) -> Iterator[str]:
+    for step in record.steps.values():
+        best = step.properties.get("BestTrainingJob")
+        if best:
+            metric = best["FinalHyperParameterTuningJobObjectiveMetric"]
+            tuned = ", ".join(f"{name} = {value}" for name, value in best["TunedHyperParameters"].items())
+            yield f"Best of {len(step.properties['TrainingJobSummaries'])} training jobs: {escape(tuned)}"
+            yield f"  ({metric['MetricName']} {_number(metric['Value'])})"
 
 
 def _success(record: RunRecord) -> Iterator[str]:
@@ -61,12 +73,15 @@ def _success(record: RunRecord) -> Iterator[str]:
         yield f"[green]Succeeded[/green] in {record.seconds:.1f} s."
         return
     package = record.package
-    name = f"{package['ModelPackageGroupName']}/{package['ModelPackageVersion']}"
-    yield f"[green]Registered[/green] as version [bold]{name}[/bold] after {record.seconds:.1f} s."
+    yield f"[green]Registered[/green] as version [bold]{_name(package)}[/bold] after {record.seconds:.1f} s."
     if package["ModelApprovalStatus"] == PENDING:
         yield "It waits for approval: [bold]make approve[/bold], then [bold]make serve[/bold]."
     else:
         yield f"Its approval status is {package['ModelApprovalStatus']}. To try it: [bold]make serve[/bold]."
+
+
+def _name(package: Mapping[str, Any]) -> str:
+    return f"{package['ModelPackageGroupName']}/{package['ModelPackageVersion']}"
 
 
 def _refusal(step: StepRecord) -> Iterator[str]:

@@ -40,11 +40,8 @@ def decide(registry: Registry, verb: str, model: str | None) -> Package:
 
 
 def waiting(registry: Registry) -> Package:
-    """The newest version that waits for approval. Raises RegistryError if none does, or in more than one group."""
+    """The version that was registered last, of those that wait for approval. Raises RegistryError if none does."""
     candidates = [package for package in registry.packages() if package.status == PENDING]
     if not candidates:
-        raise RegistryError("No version waits for approval. `python -m local registry list` shows what there is.")
-    if len({package.group for package in candidates}) > 1:
-        names = ", ".join(map(str, candidates))
-        raise RegistryError(f"Versions of several groups wait for approval: {names}. Name one of them.")
-    return candidates[-1]
+        raise RegistryError("No version waits for approval; `make models` lists what there is.")
+    return max(candidates, key=lambda package: (str(package.content["CreationTime"]), package.version))

@@ -123,12 +123,16 @@ def test_an_ambiguous_choice_is_refused(project: Project) -> None:
     nothing = project.command("registry", "approve")
     assert nothing.code == 2 and "No version waits for approval" in nothing.err
     registered(project, "churn", "price")
-    two = project.command("registry", "approve")
-    assert two.code == 2 and "churn/1, price/1" in two.err
     same = project.command("registry", "approve", "1")
     assert same.code == 2 and "name the group too" in same.err
     unknown = project.command("registry", "approve", "churn/9")
     assert unknown.code == 2 and "no model 'churn/9'. Registered: churn/1, price/1" in unknown.err
+
+
+def test_approve_takes_the_version_registered_last_whatever_its_group(project: Project) -> None:
+    registered(project, "price", "churn")
+    assert "churn/1 is now Approved" in project.command("registry", "approve").out
+    assert "price/1 is now Approved" in project.command("registry", "approve").out
 
 
 def test_the_next_run_meets_the_champion(project: Project) -> None:

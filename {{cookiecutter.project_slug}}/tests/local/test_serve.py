@@ -1,5 +1,6 @@
 """`serve` over real HTTP, and the data it captures."""
 
+import asyncio
 import base64
 import http.client
 import json
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from local.serving.capture import Body, record
+from local.serving.serve import listen
 from local.state.registry import Registry
 from tests.local.pipelines import Project, send, wait_until
 
@@ -225,12 +227,29 @@ def test_nothing_to_serve_is_told_kindly(project: Project) -> None:
         assert endpoint.call(b"1")[0] == 200, "a version that is named is served, approved or not"
 
 
+def test_a_kept_connection_does_not_wait_for_acknowledgements() -> None:
+    async def option() -> int:
+        listener = listen("127.0.0.1", 0)
+        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def accepted(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            found.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        async with await asyncio.start_server(accepted, sock=listener):
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.close()
+            return await found
+
+    assert asyncio.run(option()), "asyncio sets TCP_NODELAY only if the listener names its protocol"
+
+
 def test_a_port_in_use(project: Project) -> None:
     add_model(project, FILES)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         result = project.command("serve", "--port", port)
-    assert result.code == 2 and f"127.0.0.1:{port}" in result.err and "--port" in result.err
+    assert result.code == 2 and f"127.0.0.1:{port}" in result.err and "PORT=" in result.err
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,25 @@ def test_every_problem_is_told_at_once(load: Load) -> None:
     assert "[project] ownr: unknown key; did you mean 'owner'?" in text
 
 
+def test_a_wrong_table_hides_nothing(load: Load) -> None:
+    told = problems(
+        load,
+        ("[train]", "[data.split]\ntrain = 0.9\n[train]"),
+        ("threshold = 0.8", 'threshold = "high"'),
+        ('metric = "auc"', 'metric = "rmse"'),
+        ('target = "churn"', 'target = "churn"\ndrop = ["tenur"]'),
+        ("eta = 0.1", "etta = 0.1"),
+    )
+    assert len(told) == 5
+
+
+def test_a_misspelt_hyperparameter(load: Load) -> None:
+    (told,) = problems(load, ("max_depth = 4", "max_dept = 4"))
+    assert told == (
+        "project.toml [train.hyperparameters] max_dept: XGBoost has no such hyperparameter; did you mean 'max_depth'?"
+    )
+
+
 @pytest.mark.parametrize("name", ["x" * 33, "-x", "x-", "a_b", "a b", "a/b", "../a", "a\\nb", "né", "🙂", ""])
 def test_names_that_sagemaker_would_refuse(load: Load, name: str) -> None:
     assert "project name" in "".join(problems(load, ('name = "churn"', f'name = "{name}"')))
@@ -83,7 +102,13 @@ def test_one_problem_one_sentence(load: Load, change: tuple[str, str], sentence:
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
-    [(b"", "no header line"), (b"\x00\xff\xfe\x81", "not a CSV file"), (b"\n", "no header line")],
+    [
+        (b"", "no header line"),
+        (b"a,b\n", "a header and no rows"),
+        (b"a,a\n1,2\n", "two columns named 'a'"),
+        (b"\x00\xff\xfe\x81", "not text in UTF-8"),
+        (b"\n", "no header line"),
+    ],
 )
 def test_files_that_are_no_table(root: Path, load: Load, content: bytes, sentence: str) -> None:
     (root / "data" / "customers.csv").write_bytes(content)
