@@ -3,6 +3,7 @@
 python -m local run build/definition.json --assets build/assets.json
 python -m local serve
 python -m local registry list
+python -m local deploy
 """
 
 import argparse
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands.add_parser("run", help="run a pipeline definition"))
     _add_serve(commands.add_parser("serve", help="serve a registered model over HTTP"))
     _add_registry(commands.add_parser("registry", help="list, approve and reject model packages"))
+    _add_deploy(commands.add_parser("deploy", help="release to a staging and a production endpoint on this machine"))
     return parser
 
 
@@ -83,6 +85,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8080, help="%(default)s; 0 takes a free one")
     parser.add_argument("--capture", type=Path, default=STATE / "capture", help="folder of captured data (%(default)s)")
     parser.add_argument("--no-capture", action="store_true", help="capture nothing")
+    parser.add_argument("--endpoint", default="", help="name of the endpoint in captured data (default: the group)")
     parser.add_argument("--sampling-percentage", type=float, default=100.0, help="of requests captured (%(default)s)")
     _add_state(parser)
     parser.set_defaults(command=_serve)
@@ -98,6 +101,29 @@ def _add_registry(parser: argparse.ArgumentParser) -> None:
         command.add_argument("model", nargs="?", help="VERSION or GROUP/VERSION (default: the newest that waits)")
         _add_state(command)
         command.set_defaults(command=_decide, verb=verb)
+
+
+def _add_deploy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model", nargs="?", default="", help="VERSION or GROUP/VERSION (default: the one approved last)"
+    )
+    parser.add_argument("--stop", action="store_true", help="end the endpoints of this machine")
+    parser.add_argument(
+        "--released", action="store_true", help="take what build/release holds, as after `make rollback`"
+    )
+    parser.add_argument("--pace", type=_factor, default=100, help="waits play so many times as fast (%(default)s)")
+    parser.add_argument("--rate", type=_factor, default=50, help="requests a second during a shift (%(default)s)")
+    seconds = "length of the load of each verify (%(default)s; in the pipeline config/<stage>.json says it)"
+    parser.add_argument("--verify-seconds", type=_factor, default=10, help=seconds)
+    parser.add_argument("--build", type=Path, default=Path("build"), help="folder of what is written (%(default)s)")
+    _add_state(parser)
+    parser.set_defaults(command=_deploy)
+
+
+def _factor(text: str) -> float:
+    if not 1 <= float(text) <= 1000:
+        raise argparse.ArgumentTypeError("must be from 1 to 1000")
+    return float(text)
 
 
 # Each command imports what it needs, so that --help and `registry` are instant.
@@ -132,8 +158,24 @@ def _serve(arguments: argparse.Namespace) -> int:
             state=arguments.state,
             capture=None if arguments.no_capture else arguments.capture,
             percentage=arguments.sampling_percentage,
+            endpoint=arguments.endpoint,
         )
     )
+
+
+def _deploy(arguments: argparse.Namespace) -> int:
+    from local.deployment import deploy
+
+    options = deploy.Options(
+        model=arguments.model,
+        state=arguments.state,
+        build=arguments.build,
+        pace=arguments.pace,
+        rate=arguments.rate,
+        verify_seconds=arguments.verify_seconds,
+        released=arguments.released,
+    )
+    return deploy.stop(options) if arguments.stop else deploy.deploy(options)
 
 
 def _list(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,8 @@ LocalError              the command cannot do what was asked (exit code 2: nothi
 ├── ParameterError      a pipeline parameter is unknown, missing or of the wrong kind
 ├── StorageError        an s3:// address is malformed or holds nothing
 ├── RegistryError       no such model package, or the choice is ambiguous
-└── ServeError          the model cannot be served
+├── ServeError          the model cannot be served
+└── DeployError         an endpoint on this machine cannot be started, updated or reached
 StepFailed              a step of the pipeline failed (exit code 1)
 ExecutionStopped        the run was stopped from outside (exit code 128 + signal)
 """
@@ -37,6 +38,10 @@ class RegistryError(LocalError):
 
 class ServeError(LocalError):
     """The model cannot be served."""
+
+
+class DeployError(LocalError):
+    """An endpoint on this machine cannot be started, updated or reached."""
 
 
 class StepFailed(Exception):  # noqa: N818 - a state, as AWS names it
