@@ -4,12 +4,15 @@ Left alone, SDK 3.27 looks up the account and credentials, probes the bucket, si
 its own configuration hundreds of times (28 s instead of 3 s) and reports telemetry, all while a definition is written.
 """
 
+import functools
 import logging
 import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from botocore import loaders
 
 from model_build.tables import LOCAL_ACCOUNT
 
@@ -26,12 +29,14 @@ def offline() -> Iterator[None]:
     """Import and use the SDK inside this: it makes no call and says nothing. Afterwards everything is as it was."""
     before = {name: os.environ.get(name) for name in OFFLINE}
     os.environ.update(OFFLINE)
-    disabled = logging.root.manager.disable
+    disabled, create_loader = logging.root.manager.disable, loaders.create_loader
     logging.disable(logging.WARNING)  # the SDK narrates every call, and resets the levels of its own loggers
+    loaders.create_loader = functools.cache(create_loader)  # its dozen clients read the same API models
     try:
         with warnings.catch_warnings(action="ignore"):
             yield
     finally:
+        loaders.create_loader = create_loader
         logging.disable(disabled)
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
@@ -41,9 +46,11 @@ def offline_session(bucket: str, region: str) -> Any:
     """A pipeline session for `bucket` in `region` that never calls AWS: objects are uploaded elsewhere."""
     import boto3
     from sagemaker.core.config.config_manager import SageMakerConfig
+    from sagemaker.core.helper import session_helper
     from sagemaker.core.workflow.pipeline_context import PipelineSession
 
-    SageMakerConfig.validate_sagemaker_config = _trust_configuration
+    SageMakerConfig.validate_sagemaker_config = staticmethod(_trust_configuration)
+    session_helper.validate_sagemaker_config = _trust_configuration
     keys = {"aws_access_key_id": "offline", "aws_secret_access_key": "offline"}
     boto_session = boto3.Session(region_name=region, **keys)
     session = PipelineSession(boto_session=boto_session, default_bucket=bucket, sagemaker_config=QUIET)
@@ -53,7 +60,7 @@ def offline_session(bucket: str, region: str) -> Any:
     return session
 
 
-def _trust_configuration(_self: object, _configuration: object = None) -> None:
+def _trust_configuration(_configuration: object = None) -> None:
     """Stands in for the SDK's JSON-schema validation, which takes ten times as long as the synthesis itself."""
 
 
