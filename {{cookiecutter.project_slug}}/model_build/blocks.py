@@ -1,10 +1,11 @@
-"""What the project's pipelines are put together from: inputs, outputs and reports of jobs, caching and retries.
+"""What the project's pipelines are put together from: inputs, outputs, networks and reports of jobs, caching, retries.
 
 A thin layer over the SageMaker SDK (v3); like training.py it is imported inside session.offline() only.
 """
 
 from typing import Any
 
+from sagemaker.core.network import NetworkConfig
 from sagemaker.core.shapes import ProcessingInput, ProcessingOutput, ProcessingS3Input, ProcessingS3Output
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join, JsonGet
@@ -16,6 +17,9 @@ from sagemaker.mlops.workflow.retry import (
     StepRetryPolicy,
 )
 from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep
+from sagemaker.train.configs import Networking
+
+from model_build.tables import Environment
 
 PROCESSING = "/opt/ml/processing"
 CACHE = CacheConfig(enable_caching=True, expire_after="P30D")
@@ -58,6 +62,20 @@ def job_output(name: str, parts: list[Any]) -> ProcessingOutput:
 def output_uri(step: ProcessingStep, name: str) -> Any:
     """Where a step's output lies, for the steps that read it."""
     return step.properties.ProcessingOutputConfig.Outputs[name].S3Output.S3Uri
+
+
+def processing_network(environment: Environment) -> NetworkConfig | None:
+    """The team's network for a processing job, and no other; None leaves it to SageMaker."""
+    if not environment.subnet_ids:
+        return None
+    return NetworkConfig(subnets=environment.subnet_ids, security_group_ids=environment.security_group_ids)
+
+
+def training_network(environment: Environment) -> Networking | None:
+    """The same for a training job, and for each of a tuning job."""
+    if not environment.subnet_ids:
+        return None
+    return Networking(subnets=environment.subnet_ids, security_group_ids=environment.security_group_ids)
 
 
 def report(name: str, path: str) -> PropertyFile:

@@ -12,7 +12,16 @@ PACKAGE = Path(__file__).parent
 STAMP = "fresh.json"
 WRITTEN = ("definition.json", "assets.json")
 # The variables that settings.py reads.
-VARIABLES = ("SAGEMAKER_", "MODEL_PACKAGE_GROUP", "ARTIFACT_BUCKET", "KMS_KEY_ARN", "PIPELINE_ROLE_ARN", "AWS_REGION")
+VARIABLES = (
+    "SAGEMAKER_",
+    "MODEL_PACKAGE_GROUP",
+    "ARTIFACT_BUCKET",
+    "KMS_KEY_ARN",
+    "PIPELINE_ROLE_ARN",
+    "AWS_REGION",
+    "SUBNET_IDS",
+    "SECURITY_GROUP_IDS",
+)
 
 
 def is_fresh(root: Path, build: Path, request: Mapping[str, str], environ: Mapping[str, str]) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from model_build.tables import HYPERPARAMETERS, METRICS, PROJECT_NAME, Settings, Table
+from model_build.tables import HYPERPARAMETERS, METRICS, NETWORK, PROJECT_NAME, Settings, Table
 
 # What a first try on somebody's own file (`make run DATA=…`) must reach: no worse than a blind guess.
 FIRST_TRY: dict[str, tuple[str, float]] = {
@@ -56,6 +56,7 @@ def load(root: Path, environ: Mapping[str, str] = os.environ, override: Override
         tables.setdefault("project", {})["name"] = name
     where = "{key}" if override and override.data else "project.toml [data] {key}"
     problems = [*_metric_problems(tables), *_hyperparameter_problems(tables), *_column_problems(root, tables, where)]
+    problems += _network_problems(environ)
     try:
         settings = Settings.model_validate({**tables, "root": root})
     except ValidationError as error:
@@ -74,7 +75,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError([f"project.toml is not valid TOML: {error}"]) from None
 
 
-def _environment(environ: Mapping[str, str], tables: dict[str, Any]) -> dict[str, str]:
+def _environment(environ: Mapping[str, str], tables: dict[str, Any]) -> dict[str, str | list[str]]:
     names = {
         "project_id": "SAGEMAKER_PROJECT_ID",
         "project_arn": "SAGEMAKER_PROJECT_ARN",
@@ -87,7 +88,17 @@ def _environment(environ: Mapping[str, str], tables: dict[str, Any]) -> dict[str
     project = tables.get("project")
     region = project.get("region") if isinstance(project, dict) else None
     rendered = region if isinstance(region, str) and not region.startswith("{{") else "us-east-1"
-    return {"region": rendered} | {field: environ[name] for field, name in names.items() if environ.get(name)}
+    lists = {field: environ[field.upper()].split(",") for field in NETWORK if environ.get(field.upper())}
+    return {"region": rendered} | lists | {field: environ[name] for field, name in names.items() if environ.get(name)}
+
+
+def _network_problems(environ: Mapping[str, str]) -> list[str]:
+    """Half a network would be none: the jobs would run in SageMaker's own, unnoticed."""
+    given = [field.upper() for field in NETWORK if environ.get(field.upper())]
+    if len(given) in (0, len(NETWORK)):
+        return []
+    both = " and ".join(field.upper() for field in NETWORK)
+    return [f"environment variables {both}: must be given together; found {given[0]} alone"]
 
 
 def _apply(override: Override, tables: dict[str, Any]) -> dict[str, Any]:

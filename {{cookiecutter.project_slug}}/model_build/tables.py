@@ -81,6 +81,8 @@ PROJECT_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}")
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html: what every AWS service accepts in a tag value.
 TAG_VALUE = re.compile(r"[\w .:/=+\-@]{0,256}")
 LOCAL_ACCOUNT = "111111111111"
+# The environment's SUBNET_IDS and SECURITY_GROUP_IDS → what their ids begin with.
+NETWORK = {"subnet_ids": "subnet", "security_group_ids": "sg"}
 
 
 class Table(BaseModel):
@@ -251,6 +253,17 @@ class Environment(Table):
     kms_key_arn: str = ""
     pipeline_role_arn: str = f"arn:aws:iam::{LOCAL_ACCOUNT}:role/local-pipeline"
     region: str
+    subnet_ids: list[str] = []
+    security_group_ids: list[str] = []
+
+    @field_validator(*NETWORK)
+    @classmethod
+    def check_ids(cls, value: list[str], info: Any) -> list[str]:
+        """Ids with commas between them and nothing else."""
+        kind = NETWORK[info.field_name]
+        if not all(re.fullmatch(rf"{kind}-[0-9a-f]{{8,17}}", each) for each in value):
+            raise ValueError(f"must be ids such as {kind}-0123456789abcdef0 with commas between them")
+        return value
 
 
 class Settings(Table):

@@ -39,9 +39,11 @@ from model_build.blocks import (
     job_input,
     job_output,
     output_uri,
+    processing_network,
     read,
     report,
     sentence,
+    training_network,
 )
 from model_build.session import offline_session
 from model_build.staging import Locations, file_name
@@ -254,6 +256,7 @@ class TrainingPipeline:
             output_kms_key=self.kms_key,
             max_runtime_in_seconds=self.settings.train.max_runtime_minutes * 60,
             env={"PYTHONPATH": CODE, "SM_OUTPUT_DIR": "/opt/ml/output"},
+            network_config=processing_network(self.settings.environment),
             sagemaker_session=self.session,
         )
         step_args = processor.run(
@@ -281,6 +284,7 @@ class TrainingPipeline:
                 volume_kms_key_id=self.kms_key,
                 enable_managed_spot_training=train.spot,
             ),
+            networking=training_network(self.settings.environment),
             stopping_condition=StoppingCondition(max_runtime_in_seconds=seconds, **waiting),
             output_data_config=OutputDataConfig(s3_output_path=self.locations.models, kms_key_id=self.kms_key),
             input_data_config=_channels(preprocess),

@@ -77,6 +77,34 @@ def test_every_variant_is_valid_and_makes_no_call(load: Load, no_network: list[o
     assert no_network == []
 
 
+NETWORK = {
+    "SUBNET_IDS": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
+    "SECURITY_GROUP_IDS": "sg-0123456789abcdef0",
+}
+
+
+@pytest.mark.parametrize("variant", ["training", "tuning", "spot"])
+def test_every_job_runs_in_the_network_that_is_given(load: Load, variant: str) -> None:
+    document = built(load(*VARIANTS[variant], environ=NETWORK))
+    expected = {"Subnets": NETWORK["SUBNET_IDS"].split(","), "SecurityGroupIds": [NETWORK["SECURITY_GROUP_IDS"]]}
+    steps = {step["Name"]: step for step in walk_steps(document["Steps"]) if step["Type"] in JOBS}
+    assert {name: networks(step["Arguments"]) for name, step in steps.items()} == {name: [expected] for name in steps}
+    assert len(steps) == 3
+    assert find_problems(document) == []
+
+
+JOBS = ("Processing", "Training", "Tuning")
+
+
+def networks(value: Any) -> list[Any]:
+    """Every VpcConfig in a request."""
+    if isinstance(value, list):
+        return [found for part in value for found in networks(part)]
+    if not isinstance(value, dict):
+        return []
+    return [*([value["VpcConfig"]] if "VpcConfig" in value else []), *networks(list(value.values()))]
+
+
 @pytest.mark.parametrize("variant", ["training", "tuning"])
 def test_golden(load: Load, variant: str) -> None:
     """After a wanted change: write the new text, read the difference, commit both together."""

@@ -33,6 +33,28 @@ def test_the_environment_of_codebuild_wins(load: Load) -> None:
     assert settings.environment.region == "eu-central-1"
 
 
+def test_the_network_of_the_jobs(load: Load) -> None:
+    subnets, groups = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"], ["sg-0123456789abcdef0"]
+    environ = {"SUBNET_IDS": ",".join(subnets), "SECURITY_GROUP_IDS": ",".join(groups)}
+    found = load(environ=environ).environment
+    assert (found.subnet_ids, found.security_group_ids) == (subnets, groups)
+    assert (load().environment.subnet_ids, load().environment.security_group_ids) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({"SUBNET_IDS": "subnet-0123456789abcdef0"}, "must be given together; found SUBNET_IDS alone"),
+        ({"SECURITY_GROUP_IDS": "sg-0123456789abcdef0"}, "must be given together; found SECURITY_GROUP_IDS alone"),
+        ({"SUBNET_IDS": "vpc-1", "SECURITY_GROUP_IDS": "sg-0123456789abcdef0"}, "must be ids such as subnet-0123456"),
+        ({"SUBNET_IDS": "subnet-01234567", "SECURITY_GROUP_IDS": "sg-1; rm"}, "must be ids such as sg-0123456"),
+    ],
+)
+def test_half_a_network_is_refused(load: Load, environ: dict[str, str], sentence: str) -> None:
+    with pytest.raises(SettingsError, match=sentence):
+        load(environ=environ)
+
+
 def test_every_problem_is_told_at_once(load: Load) -> None:
     told = problems(
         load,
