@@ -1,6 +1,6 @@
 """The good releases of each stage, newest first: what verify has found working, one object a release.
 
-They are kept as s3://<bucket>/<project>/releases/<stage>/<time>-<version>.json and are never changed or removed here.
+They are kept as s3://<bucket>/<project>-<id>/releases/<stage>/<time>-<version>.json and never changed or removed here.
 """
 
 import json

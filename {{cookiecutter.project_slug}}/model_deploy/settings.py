@@ -19,6 +19,9 @@ from model_deploy.errors import SettingsError
 
 STAGES = ("staging", "prod")  # in the order of deployment; a name has at most 8 characters, see Settings.endpoint
 LOCAL_ACCOUNT = "111111111111"
+# What a pipeline's variable holds when nobody gave it a value: CodePipeline takes no empty ones.
+_NOTHING = "none"
+_VARIABLES = ("MODEL_PACKAGE_ARN", "MODEL_PACKAGE_EVENT_TIME")
 
 # CreateProject in the SageMaker API reference: at most 32 characters; ids are budgeted with 20.
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
@@ -81,7 +84,7 @@ class Settings:
 
     def history(self, stage: str) -> str:
         """Where the good releases of a stage are remembered."""
-        return f"s3://{self.bucket}/{self.project_name}/releases/{stage}"
+        return f"s3://{self.bucket}/{self.project_name}-{self.project_id}/releases/{stage}"
 
 
 def load(root: Path, environ: Mapping[str, str]) -> Settings:
@@ -90,7 +93,8 @@ def load(root: Path, environ: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: listing every variable that is missing, malformed or contradicts another.
     """
-    reader = _Reader(environ)
+    variables = {name: "" for name in _VARIABLES if environ.get(name) == _NOTHING}
+    reader = _Reader({**environ, **variables})
     project = _project(root)
     region = reader.text("AWS_REGION", lambda value: bool(partition_of(value)), "a region such as eu-west-1")
     partition = partition_of(region)

@@ -370,10 +370,10 @@ def test_history_is_kept_encrypted_and_read_newest_first(s3: Any, settings: Sett
     for version, hour in ((2, 11), (1, 12), (3, 9)):
         time = f"2026-11-20T{hour:02}:00:00.000Z"
         uri = history.remember(Release(arn(version), GROUP, version, "prod", time, time, "abc", "p-1"))
-    assert uri == "s3://artifacts/churn/releases/prod/2026-11-20T090000.000Z-3.json"
+    assert uri == "s3://artifacts/churn-p-1/releases/prod/2026-11-20T090000.000Z-3.json"
     assert [release.version for release in history.releases("prod")] == [1, 2, 3]
     assert history.latest("staging") is None
-    head = s3.head_object(Bucket="artifacts", Key="churn/releases/prod/2026-11-20T090000.000Z-3.json")
+    head = s3.head_object(Bucket="artifacts", Key="churn-p-1/releases/prod/2026-11-20T090000.000Z-3.json")
     assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", settings.kms_key)
 
 
@@ -383,7 +383,7 @@ def test_what_is_no_record_of_this_project_is_left_out(s3: Any, settings: Settin
     history.remember(Release(arn(1), GROUP, 1, "prod", time, time, "abc", "p-1"))
     history.remember(Release(arn(2), GROUP, 2, "prod", time, time, "abc", "an-earlier-project-of-this-name"))
     for name in ("z.json", "y.txt"):
-        s3.put_object(Bucket="artifacts", Key=f"churn/releases/prod/{name}", Body=b"{")
+        s3.put_object(Bucket="artifacts", Key=f"churn-p-1/releases/prod/{name}", Body=b"{")
     assert [release.version for release in history.releases("prod")] == [1]
 
 

@@ -8,7 +8,7 @@ import yaml
 
 from tests.model_deploy.conftest import ROOT
 
-FILES = ("buildspec.yml", "verify.yml")
+FILES = ("buildspec.yml", "verify.yml", "confirm.yml")
 # No program can set a variable of the shell that started it, and the pipeline needs to know whether it waits.
 VARIABLES = ". build/release/variables.sh"
 

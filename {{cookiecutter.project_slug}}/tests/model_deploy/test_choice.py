@@ -173,7 +173,7 @@ def test_without_an_earlier_release_there_is_no_way_back(
     register(1, "Rejected")
     remember(history, 1, 1)
     with pytest.raises(
-        RollbackError, match="there is no earlier release to go back to: s3://artifacts/churn/releases/prod"
+        RollbackError, match="there is no earlier release to go back to: s3://artifacts/churn-p-1/releases/prod"
     ):
         choose(chooser, 1, "Rejected")
 

@@ -36,6 +36,13 @@ def test_names_stay_within_the_budget() -> None:
     assert max(map(len, settings.STAGES)) <= 8
 
 
+def test_a_pipeline_variable_that_nobody_gave_a_value_is_nothing() -> None:
+    """CodePipeline takes no empty ones, so product.yaml gives both the default none."""
+    unset = {"MODEL_PACKAGE_ARN": "none", "MODEL_PACKAGE_EVENT_TIME": "none"}
+    found = settings.load(ROOT, ENVIRONMENT | unset)
+    assert (found.package_arn, found.event_time) == ("", "")
+
+
 def test_everything_missing_is_told_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         settings.load(ROOT, {})
