@@ -8,7 +8,7 @@ not know is an error, never passed through. Source: CloudFormation's template re
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import yaml
@@ -19,6 +19,7 @@ PSEUDO = {
     "AWS::AccountId": "111122223333",
     "AWS::URLSuffix": "amazonaws.com",
     "AWS::StackName": "stack",
+    "AWS::StackId": "arn:aws:cloudformation:eu-central-1:111122223333:stack/stack/9e8d7c6b-5a49-3827-1605-f4e3d2c1b0a9",
 }
 NO_VALUE = object()
 _VARIABLE = re.compile(r"\$\{(?!!)([^}]+)\}")
@@ -46,8 +47,9 @@ def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]
 _Loader.add_multi_constructor("!", _short_form)
 
 
+@lru_cache(maxsize=16)
 def load(text: str) -> dict[str, Any]:
-    """The document of a template, short forms written out."""
+    """The document of a template, short forms written out. It is shared: do not change it."""
     document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
     assert isinstance(document, dict)
     return document
@@ -122,6 +124,8 @@ class Stack:
             return self._attribute(*argument)
         if name == "Ref":
             return self._reference(self.resolve(argument))
+        if name == "Fn::FindInMap":
+            return self._mapped(*self.resolve(argument))
         if name not in _FUNCTIONS:
             raise Unresolvable(f"{name} is not known here")
         return _FUNCTIONS[name](*self.resolve(argument))
@@ -136,7 +140,16 @@ class Stack:
 
     def _attribute(self, name: str, attribute: str) -> str:
         self._require(name)
+        body = self.document["Resources"].get(name, {})
+        if (body.get("Type"), attribute) == ("AWS::SSM::Parameter", "Value"):  # how a template says a thing once
+            return str(self.resolve(body["Properties"]["Value"]))
         return f"<{name}.{attribute}>"
+
+    def _mapped(self, table: str, key: str, attribute: str) -> Any:
+        try:
+            return self.document["Mappings"][table][key][attribute]
+        except KeyError:
+            raise Unresolvable(f"the mapping {table} has no {key}.{attribute}") from None
 
     def _require(self, name: str) -> None:
         body = _each(self.document["Resources"], self.values).get(name)

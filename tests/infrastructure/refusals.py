@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tests.infrastructure import stages
+from tests.infrastructure import subjects
 from tests.infrastructure.stages import ADDED, CANDIDATE, NETWORK, NOT_LIVE
 
 _SERVERLESS = {**NOT_LIVE, "EndpointType": "serverless", "AutoScaling": "off"}
@@ -12,13 +12,25 @@ _NIGHT = {"AutoScaling": "on", "NightStart": "cron(0 20 ? * * *)", "NightEnd": "
 
 
 class Refusal(NamedTuple):
-    """In `file`, `values` (otherwise as production has them) are refused with a sentence about `key`."""
+    """In `file`, `values` (otherwise as production, or the first scenario, has them) are refused with a sentence about
+    `key`."""
 
     name: str
     file: str
     key: str
     values: dict[str, str]
 
+
+def _of_product(*refusals: tuple[str, str, dict[str, str]]) -> Iterator[Refusal]:
+    return (Refusal(name, "product.yaml", key, values) for name, key, values in refusals)
+
+
+_ROLE = "arn:aws:iam::111122223333:role/connection"
+_CONNECTION_ARN = "arn:aws:codeconnections:eu-central-1:111122223333:connection/8ad5a1f4-8a7b-4f0e-9c3c-1b2a3c4d5e6f"
+_CONNECTION = {"RepositoryProvider": "Connection", "ConnectionArn": _CONNECTION_ARN, "RepositoryId": "owner/churn"}
+_NO_PARTITION = _CONNECTION_ARN.replace("aws", "azure")
+_VPC = "vpc-0123456789abcdef0"
+_ACCOUNTS = ("StagingAccountId", "ProdAccountId")
 
 REFUSALS = [
     Refusal("a sample rate of 150", "endpoint.yaml", "CapturePercent", {"CapturePercent": "150"}),
@@ -134,6 +146,49 @@ REFUSALS = [
     Refusal(
         "a manifest as an address", "batch.yaml", "BatchManifestKey", {"BatchManifestKey": "s3://bucket/input.manifest"}
     ),
+    *_of_product(
+        ("a name of 33 characters", "SageMakerProjectName", {"SageMakerProjectName": "a" * 33}),
+        ("a name with a dash at its end", "SageMakerProjectName", {"SageMakerProjectName": "churn-"}),
+        ("an emoji for a name", "SageMakerProjectName", {"SageMakerProjectName": "churn🙂"}),
+        ("an id of 21 characters", "SageMakerProjectId", {"SageMakerProjectId": "p" * 21}),
+        ("an id in upper case", "SageMakerProjectId", {"SageMakerProjectId": "P-ABC"}),
+        ("a connection without a repository", "RepositoryId", {**_CONNECTION, "RepositoryId": ""}),
+        ("a connection without its ARN", "ConnectionArn", {**_CONNECTION, "ConnectionArn": ""}),
+        ("CodeCommit and a connection", "ConnectionArn", {**_CONNECTION, "RepositoryProvider": "CodeCommit"}),
+        ("a repository for CodeCommit", "RepositoryId", {"RepositoryId": "owner/churn"}),
+        ("a repository as an address", "RepositoryId", {**_CONNECTION, "RepositoryId": "https://example.com/o/r"}),
+        ("a repository without an owner", "RepositoryId", {**_CONNECTION, "RepositoryId": "churn"}),
+        ("a role in the place of a connection", "ConnectionArn", {**_CONNECTION, "ConnectionArn": _ROLE}),
+        (
+            "an ARN of no partition",
+            "ConnectionArn",
+            {**_CONNECTION, "ConnectionArn": _NO_PARTITION},
+        ),
+        ("another provider", "RepositoryProvider", {"RepositoryProvider": "GitHub"}),
+        ("a branch with a space", "BranchName", {"BranchName": "my branch"}),
+        ("staging without production", "ProdAccountId", {"StagingAccountId": "222222222222"}),
+        ("one account for both stages", "ProdAccountId", dict.fromkeys(_ACCOUNTS, "222222222222")),
+        ("an account of 11 digits", "ProdAccountId", {"ProdAccountId": "33333333333"}),
+        ("an organization's name", "OrganizationId", {"OrganizationId": "Example Ltd"}),
+        ("subnets alone", "SecurityGroupIds", {"SubnetIds": NETWORK["SubnetIds"]}),
+        ("a VPC alone", "SubnetIds", {"VpcId": _VPC}),
+        ("a network without its VPC", "VpcId", NETWORK),
+        ("subnets with spaces", "SubnetIds", {"SubnetIds": NETWORK["SubnetIds"].replace(",", ", ")}),
+        ("a domain without a repository", "CodeArtifactRepository", {"CodeArtifactDomain": "packages"}),
+        ("the owner of no domain", "CodeArtifactDomain", {"CodeArtifactDomainOwner": "444444444444"}),
+        ("a network without security groups", "SecurityGroupIds", {"VpcId": _VPC, "SubnetIds": NETWORK["SubnetIds"]}),
+        ("a seed without its key", "SeedKey", {"SeedKey": "unpublished.zip"}),
+        ("a template that nobody published", "SeedBucket", {"SeedBucket": "unpublished", "SeedKey": "unpublished.zip"}),
+        ("a seed that is no zip file", "SeedKey", {"SeedKey": "seeds/main.tar.gz"}),
+        ("a schedule of Unix", "RetrainSchedule", {"RetrainSchedule": "0 3 * * *"}),
+        ("training every minute", "RetrainSchedule", {"RetrainSchedule": "rate(1 minute)"}),
+        ("a budget in words", "MonthlyBudget", {"MonthlyBudget": "little"}),
+        ("a budget below nothing", "MonthlyBudget", {"MonthlyBudget": "-5"}),
+        ("two addresses for alerts", "AlertEmail", {"AlertEmail": "a@example.com, b@example.com"}),
+        ("an owner with an ampersand", "Owner", {"Owner": "Research & Development"}),
+        ("logs for a week", "LogRetentionDays", {"LogRetentionDays": "7"}),
+        ("a bucket as an address", "DataBucket", {"DataBucket": "s3://data"}),
+    ),
 ]
 
 
@@ -146,4 +201,4 @@ def accepted(file: str, text: str) -> Iterator[str]:
 
 def problems(refusal: Refusal, text: str) -> list[str]:
     """What a template says against a refusal's values."""
-    return stages.stack(text, "prod", refusal.values).problems()
+    return subjects.stack(refusal.file, text, refusal.values).problems()

@@ -13,6 +13,8 @@ Parameters:
   Zones: {Type: CommaDelimitedList, Default: "a,b"}
 Metadata:
   Comparisons: ["Count + 1 <= 4 when Name != big"]
+Mappings:
+  Sizes: {Small: {Paths: [a, b]}}
 Rules:
   Big:
     RuleCondition: !Equals [!Ref Name, big]
@@ -22,6 +24,7 @@ Conditions:
   IsSmall: !Not [!Condition IsBig]
 Resources:
   Topic: {Type: AWS::SNS::Topic, Condition: IsBig}
+  Fact: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: !Sub "${Name}!"}}
   Queue:
     Type: AWS::SQS::Queue
     Properties:
@@ -32,6 +35,8 @@ Resources:
       Policy: !If [IsSmall, !Ref AWS::NoValue, yes]
       Own: !GetAtt Queue.Arn
       Local: !Sub ["${x}", {x: !Ref Name}]
+      Paths: !FindInMap [Sizes, Small, Paths]
+      Fact: !Sub "${Fact.Value} and ${Fact.Type}"
   Fn::ForEach::Zones:
     - Zone
     - !Ref Zones
@@ -58,12 +63,14 @@ def test_functions_are_evaluated() -> None:
         "All": "small",
         "Own": "<Queue.Arn>",
         "Local": "small",
+        "Paths": ["a", "b"],
+        "Fact": "small! and <Fact.Type>",
     }
 
 
 def test_conditions_decide_which_resources_and_values_there_are() -> None:
-    assert set(stack().resources) == {"Queue", "Ina", "Inb"}
-    assert set(stack(Name="big").resources) == {"Topic", "Queue", "Ina", "Inb"}
+    assert set(stack().resources) == {"Fact", "Queue", "Ina", "Inb"}
+    assert set(stack(Name="big").resources) == {"Fact", "Topic", "Queue", "Ina", "Inb"}
     assert properties(Name="big")["All"] == "big/big"
     assert properties(Name="big")["Policy"] is True
 
@@ -85,6 +92,12 @@ def test_a_reference_to_a_resource_whose_condition_does_not_hold_is_an_error() -
 def test_an_unknown_function_is_an_error() -> None:
     with pytest.raises(Unresolvable, match="Fn::Cidr"):
         stack().resolve({"Fn::Cidr": ["10.0.0.0/8", 1, 8]})
+
+
+@pytest.mark.parametrize("path", [["Sizes", "Small", "Names"], ["Sizes", "Big", "Paths"], ["Shapes", "Small", "Paths"]])
+def test_what_a_mapping_does_not_have_is_an_error(path: list[str]) -> None:
+    with pytest.raises(Unresolvable, match="mapping"):
+        stack().resolve({"Fn::FindInMap": path})
 
 
 def test_a_missing_value_is_an_error() -> None:

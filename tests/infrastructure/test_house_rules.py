@@ -1,11 +1,15 @@
-"""Every template keeps every house rule, in every scenario of both stages, and refuses what it must."""
+"""Every template keeps every house rule, in every scenario, and refuses what it must."""
 
 import pytest
 
-from tests.infrastructure import gate, stages
+from tests.infrastructure import catalog, gate, subjects
 from tests.infrastructure.refusals import REFUSALS, Refusal, problems
 
-TEMPLATES = stages.templates()
+TEMPLATES = subjects.templates()
+
+
+def test_every_template_of_the_catalogue_has_scenarios() -> None:
+    assert catalog.templates().keys() == catalog.SUBJECTS.keys()
 
 
 @pytest.mark.parametrize("file", TEMPLATES)

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.infrastructure import events
+from tests.infrastructure import catalog, events, subjects
 from tests.infrastructure.cloudformation import Stack
-from tests.infrastructure.house import identity, operations
+from tests.infrastructure.house import identity, operations, project
 
 SOURCE = {"StringEquals": {"aws:SourceAccount": "111122223333"}}
 
@@ -39,6 +39,41 @@ def test_a_current_image_is_not() -> None:
 @pytest.mark.parametrize("kind", sorted(operations.STATEFUL))
 def test_every_stateful_kind_must_be_kept(kind: str) -> None:
     assert len(list(operations.what_must_stay_is_kept(one(kind)))) == 2
+
+
+def test_a_bucket_is_kept_even_by_a_creation_that_fails() -> None:
+    policies = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
+    for kind, found in (("AWS::S3::Bucket", 1), ("AWS::KMS::Key", 0)):
+        stack = Stack({"Parameters": {}, "Resources": {"It": {"Type": kind, "Properties": {}, **policies}}}, {})
+        assert len(list(operations.what_must_stay_is_kept(stack))) == found
+
+
+def test_every_exception_has_a_reason_and_a_statement() -> None:
+    """Statements about every resource, and services without a source."""
+    texts = "".join(subjects.templates().values())
+    for sid, reason in (identity.EVERY_RESOURCE | identity.UNCONDITIONAL).items():
+        assert f"Sid: {sid}" in texts
+        assert len(reason.split()) >= 6 or reason.removeprefix("as ") in identity.EVERY_RESOURCE
+
+
+def test_every_kind_that_a_project_is_made_of_is_tagged_or_cannot_be() -> None:
+    """The registry's schemas say which; CloudFormation would refuse a tag elsewhere."""
+    untagged = {
+        body["Type"]
+        for _, stack in catalog.stacks("product.yaml", catalog.templates()["product.yaml"])
+        for body in stack.resources.values()
+        if not project._tag_property(body["Type"])
+    }
+    assert untagged == {
+        "AWS::IAM::ManagedPolicy",
+        "AWS::KMS::Alias",
+        "AWS::Lambda::EventInvokeConfig",
+        "AWS::Lambda::Permission",
+        "AWS::S3::BucketPolicy",
+        "AWS::SNS::TopicPolicy",
+        "AWS::SQS::QueuePolicy",
+        "AWS::Scheduler::Schedule",
+    }
 
 
 @pytest.mark.parametrize(
@@ -118,6 +153,8 @@ def test_schedules_that_aws_refuses(expression: str) -> None:
         ({"detail": {"state": [{"anything-but": "Failed"}]}}, False),
         ({"detail": {"fields": ["b"]}}, True),
         ({"detail": {"fields": ["c"]}}, False),
+        ({"detail": {"state": [{"wildcard": "F*l*d"}]}}, True),
+        ({"detail": {"state": [{"wildcard": "*ail"}]}}, False),
         ({"detail": {"missing": [{"exists": False}]}}, True),
         ({"detail": {"missing": [{"anything-but": "x"}]}}, False),
         ({"detail": {"state": {"deeper": ["x"]}}}, False),

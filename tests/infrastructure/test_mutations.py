@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.infrastructure import gate, scanners, stages
+from tests.infrastructure import gate, scanners, subjects
 from tests.infrastructure.mutations import MUTATIONS, Mutation
 
-TEMPLATES = stages.templates()
+TEMPLATES = subjects.templates()
 
 
 def test_there_are_enough() -> None:
-    assert len(MUTATIONS) >= 40
+    assert len(MUTATIONS) >= 160
     assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.infrastructure import scanners, stages
+from tests.infrastructure import scanners, subjects
 from tests.infrastructure.scanners import Finding
 
 
@@ -13,7 +13,7 @@ from tests.infrastructure.scanners import Finding
 def lint(tmp_path_factory: pytest.TempPathFactory) -> list[Finding]:
     """What the two linters say about the templates as they are written."""
     folder = tmp_path_factory.mktemp("templates")
-    for name, text in stages.templates().items():
+    for name, text in subjects.templates().items():
         (folder / name).write_text(text, encoding="utf-8")
     return scanners.scan("lint", folder)
 
@@ -22,11 +22,11 @@ def lint(tmp_path_factory: pytest.TempPathFactory) -> list[Finding]:
 def checkov(tmp_path_factory: pytest.TempPathFactory) -> list[Finding]:
     """What checkov says about what a stack gets: it knows neither Fn::ForEach nor which branch of Fn::If is taken."""
     folder = tmp_path_factory.mktemp("resolved")
-    for stage in stages.STAGES:
-        (folder / stage).mkdir()
-        for name, text in stages.templates().items():
-            resolved = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": stages.stack(text, stage).resources}
-            file = folder / stage / Path(name).with_suffix(".json")
+    for name, text in subjects.templates().items():
+        for scenario, stack in subjects.samples(name, text):
+            resolved = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": stack.resources}
+            file = folder / scenario / Path(name).with_suffix(".json")
+            file.parent.mkdir(exist_ok=True)
             file.write_text(json.dumps(resolved, indent=1), encoding="utf-8")
     return scanners.scan("checkov", folder)
 
@@ -50,4 +50,4 @@ def test_every_waiver_has_a_reason() -> None:
 
 def test_no_template_switches_a_scanner_off() -> None:
     switches = ("checkov:skip", "cfn-lint:", "cfn_nag:", "guard:", "SuppressedRules", "nosec")
-    assert [(name, each) for name, text in stages.templates().items() for each in switches if each in text] == []
+    assert [(name, each) for name, text in subjects.templates().items() for each in switches if each in text] == []

@@ -6,17 +6,77 @@ from typing import Any
 
 from tests.infrastructure.cloudformation import Stack
 
-_SOURCES = {"aws:sourceaccount", "aws:sourcearn"}
+# CloudWatch Logs says which log group it is about (its user guide, "Encrypt log data").
+_SOURCES = {"aws:sourceaccount", "aws:sourcearn", "kms:encryptioncontext:aws:logs:arn"}
 _BINDING = {"StringEquals", "StringLike", "ArnEquals", "ArnLike"}
 
 # Allow statements of resource policies that cannot name their source → why.
 UNCONDITIONAL = {
     "TheFailureRulePublishes": "EventBridge gives SNS no condition context (EventBridge user guide)",
+    "EventsReachTopicsAndQueues": "nor the key behind SNS; the statement lets messages be encrypted and nothing else",
 }
 # Statements whose resource is "*" → why. The list is meant to stay short.
-EVERY_RESOURCE: dict[str, str] = {}
+EVERY_RESOURCE: dict[str, str] = {
+    "LookAtTheNetwork": "EC2 knows no resource for actions that describe (Service Authorization Reference)",
+    "JoinNoOtherNetwork": "every subnet and security group, of the one VPC that the condition names",
+    "MakeNetworkInterfaces": "a network interface has no ARN before it exists; JoinNoOtherNetwork binds where it is",
+    "LendAndRemoveNetworkInterfaces": "network interfaces have ids that EC2 makes up, in the one VPC of the condition",
+    "MakeTheTokenOfTheIndex": "STS knows no resource for this action; the condition names CodeArtifact",
+    "RunJobs": "a tuning job and its training jobs are named after an execution id that nobody knows before",
+    "WriteMetricsOfJobs": "CloudWatch knows no resource for this action; the condition names the namespace",
+    "LogInToTheRegistryOfImages": "ECR knows no resource for this action",
+    # portfolio.yaml
+    "TemplatesThatAreNoStackYet": "a template that is only looked at belongs to no stack; nothing is changed",
+    "TemplateThatServiceCatalogKeeps": "Service Catalog's bucket is not documented; the condition names its tag",
+    "KeysOfProjectsAreMadeWithTheirTag": "a key has no ARN before it exists; the condition wants the project's tag",
+    "KeysOfProjects": "keys have ids that KMS makes up; the condition wants the project's tag, or its alias",
+    "ServicesOfProjectsUseTheirKey": "as KeysOfProjects, and only for a service",
+    "RegistriesAreMadeWithTheirTag": "a group's name begins with the project's; the condition wants the project's tag",
+    "TagsOfNewRegistries": "only while a group is made, which the statement before binds to the tag",
+    "RegistriesOfProjects": "a group's name begins with the project's; the condition wants the project's tag",
+    "WhatIsListedOnly": "these actions know no resource (Service Authorization Reference)",
+    "PipelinesMayUseAConnection": "connections have ids, and each project names its own; passing one uses nothing",
+    "WhatABudgetCounts": "the id of the primary billing view is AWS's",
+    "PeopleApproveModels": "of every project in the account; the condition names the decision",
+    "PeopleSeeModels": "of every project in the account; reading",
+    "PeopleFindModels": "these actions know no resource (Service Authorization Reference)",
+    "LogsOfApis": "API Gateway refuses a role that has not all of AWS's own policy for it",
+    "HowAlarmsAre": "IAM is asked about alarm:*, whichever alarms DescribeAlarms names; reading",
+    # stage.yaml
+    "AlarmsThatRollBack": "as HowAlarmsAre",
+    "LogsOfApiGateway": "as LogsOfApis",
+    "DecryptTheRelease": "keys have ids that KMS makes up, in another account; the condition names alias and service",
+    "DecryptAndEncryptThem": "as DecryptTheRelease",
+    "ServicesUseTheseKeys": "as DecryptTheRelease, and only for a service",
+    "WhatTheyRun": "models and configurations have no names of their own; the condition names the stage",
+    "HowManyInstancesThereMayBe": "Service Quotas knows no resource for actions that list",
+    "ModelsAreMadeWithTheirStage": "as WhatTheyRun",
+    "TagsOfNewModels": "as WhatTheyRun",
+    "ModelsOfThisStage": "as WhatTheyRun",
+    "EndpointsTakeConfigurationsOfThisStage": "as WhatTheyRun",
+    "PackagesOfTheToolingAccount": "of every project of the tooling account, whose group policies decide as well",
+    "AutoscalingOfEndpoints": "targets have ids; the condition names SageMaker, the boundary denies the other stage's",
+    "TagsOfAutoscaling": "targets have ids; tags only, and the boundary denies the other stage's",
+    "MetricsOfModels": "CloudWatch knows no resource for this action; the condition names the namespace",
+    "LogInToImages": "ECR knows no resource for this action",
+    "PrivateNetwork": "a project's network is its own choice, at release; the next statement says for whom",
+    "OnlySageMakerUsesItsNetworkInterfaces": "network interfaces have ids; the condition names SageMaker",
+    "WhatNetworksThereAre": "EC2 knows no resource for actions that describe",
+}
 
-_POLICY_PROPERTIES = ("PolicyDocument", "KeyPolicy", "ResourcePolicy", "Policy", "RepositoryPolicyText")
+# The policy for people who decide about models; no role has it.
+_APPROVER = "Approver"
+# The permissions boundary: a ceiling that grants nothing, so it may be as wide as what it covers.
+_CEILING = "Boundary"
+
+_POLICY_PROPERTIES = (
+    "PolicyDocument",
+    "KeyPolicy",
+    "ResourcePolicy",
+    "Policy",
+    "RepositoryPolicyText",
+    "ModelPackageGroupPolicy",
+)
 
 
 def trust_names_its_source(stack: Stack) -> Iterator[str]:
@@ -27,6 +87,8 @@ def trust_names_its_source(stack: Stack) -> Iterator[str]:
                 yield f"{name}: anybody may assume the role"
             elif _services(statement) and not _sources(statement):
                 yield f"{name}: the trust in {_services(statement)} has neither aws:SourceAccount nor aws:SourceArn"
+            elif _accounts(statement) and not _names_roles(statement):
+                yield f"{name}: every role of an account may assume the role"
 
 
 def resource_policies_name_their_source(stack: Stack) -> Iterator[str]:
@@ -58,11 +120,11 @@ def pass_role_names_the_service(stack: Stack) -> Iterator[str]:
 def roles_are_bounded(stack: Stack) -> Iterator[str]:
     """Every role has a permissions boundary and stands under the path that the boundary is about."""
     for name, role in stack.of_type("AWS::IAM::Role", "AWS::IAM::User"):
-        if ":policy/" not in str(role.get("PermissionsBoundary")):
+        if not re.search(rf":policy/|^<{_CEILING}>$", str(role.get("PermissionsBoundary"))):
             yield f"{name}: no permissions boundary"
         if not str(role.get("Path")).startswith("/sagemaker-projects/"):
             yield f"{name}: not under the path /sagemaker-projects/"
-        if role.get("ManagedPolicyArns"):
+        if any(not str(policy).startswith("<") for policy in role.get("ManagedPolicyArns", [])):
             yield f"{name}: managed policies of AWS allow more than this role needs"
 
 
@@ -78,15 +140,87 @@ def statements_say_why(stack: Stack) -> Iterator[str]:
             yield f"{name}: {sid} allows everything but something"
         if any(str(action).endswith("*") for action in _list(statement.get("Action"))):
             yield f"{name}: {sid} allows every action {statement['Action']}"
+        if _is_key(stack, name):
+            continue  # in the policy of a key, * is that key
         if sid not in EVERY_RESOURCE and any(_is_everything(str(resource)) for resource in _resources(statement)):
             yield f"{name}: {sid} is about every resource"
 
 
-def approval_stays_with_people(stack: Stack) -> Iterator[str]:
-    """No role of a stage changes model packages."""
+_OUR_ROLE = re.compile(r"arn:[^*]*:role/sagemaker-projects/sagemaker-[\w*-]+")
+_STAGE_ROLE = re.compile(r"arn:[^*]*:role/sagemaker-projects/sagemaker-(staging|prod)-(deploy|verify)")
+
+
+def roles_are_passed_within_the_path(stack: Stack) -> Iterator[str]:
+    """A role that can be passed is one of ours, below the path."""
+    own = {f"<{name}.Arn>" for name, _ in stack.of_type("AWS::IAM::Role")}
     for name, statement in _identity_statements(stack):
-        if any("ModelPackage" in str(action) and "Update" in str(action) for action in _list(statement.get("Action"))):
+        if "iam:PassRole" not in _list(statement.get("Action")):
+            continue
+        for resource in map(str, _resources(statement)):
+            if resource not in own and not re.fullmatch(
+                r"arn:[^*]*:role/sagemaker-projects/sagemaker-[\w*-]+", resource
+            ):
+                yield f"{name}: {statement.get('Sid')} passes {resource}, which is no role of ours below the path"
+
+
+def roles_of_others_are_roles_of_the_stages(stack: Stack) -> Iterator[str]:
+    """Who may be assumed is one role of stage.yaml, so that nobody climbs into an account by another."""
+    for name, statement in _identity_statements(stack):
+        if "sts:AssumeRole" not in _list(statement.get("Action")):
+            continue
+        for resource in map(str, _resources(statement)):
+            if not re.fullmatch(
+                r"arn:[^*]*:role/sagemaker-projects/sagemaker-(staging|prod)-(deploy|verify)", resource
+            ):
+                yield f"{name}: {statement.get('Sid')} assumes {resource}, which is no role of a stage"
+
+
+def other_accounts_come_as_roles_of_the_stages(stack: Stack) -> Iterator[str]:
+    """A bucket or key that lets an account in names the roles; a model group is only read."""
+    for name, statement in _resource_statements(stack):
+        principal = statement.get("Principal")
+        named = _list(principal.get("AWS")) if isinstance(principal, dict) else []
+        accounts = [each for each in named if str(each).endswith(":root")]
+        if statement["Effect"] != "Allow" or not accounts:
+            continue
+        if stack.resources[name]["Type"] == "AWS::SageMaker::ModelPackageGroup":
+            if set(_list(statement["Action"])) - _READS_MODELS:
+                yield f"{name}: {statement.get('Sid')} lets other accounts do more than serve a model"
+        elif not _names_roles(statement) and accounts != [f"arn:aws:iam::{stack.values['AWS::AccountId']}:root"]:
+            yield f"{name}: {statement.get('Sid')} lets every role of another account in"
+
+
+_READS_MODELS = {
+    "sagemaker:CreateModel",
+    "sagemaker:DescribeModelPackage",
+    "sagemaker:DescribeModelPackageGroup",
+    "sagemaker:ListModelPackages",
+}
+
+
+def _accounts(statement: dict[str, Any]) -> list[Any]:
+    principal = statement.get("Principal")
+    return _list(principal.get("AWS")) if isinstance(principal, dict) else []
+
+
+def _names_roles(statement: dict[str, Any]) -> bool:
+    patterns = _list(statement.get("Condition", {}).get("ArnLike", {}).get("aws:PrincipalArn"))
+    return bool(patterns) and all(":role/sagemaker-projects/sagemaker-" in str(pattern) for pattern in patterns)
+
+
+def approval_stays_with_people(stack: Stack) -> Iterator[str]:
+    """No role changes model packages; whoever registers one leaves the decision open."""
+    for name, statement in [*_identity_statements(stack), *_resource_statements(stack)]:
+        actions = (
+            {str(action) for action in _list(statement.get("Action"))} if statement["Effect"] == "Allow" else set()
+        )
+        if name != _APPROVER and any("ModelPackage" in action and "Update" in action for action in actions):
             yield f"{name}: {statement.get('Sid')} may approve models"
+        if "sagemaker:CreateModelPackage" in actions and statement.get("Condition", {}).get("StringEquals") != _OPEN:
+            yield f"{name}: {statement.get('Sid')} may register models as approved"
+
+
+_OPEN = {"sagemaker:ModelApprovalStatus": "PendingManualApproval"}
 
 
 RULES = (
@@ -94,6 +228,9 @@ RULES = (
     resource_policies_name_their_source,
     queues_and_topics_refuse_plain_http,
     pass_role_names_the_service,
+    roles_are_passed_within_the_path,
+    roles_of_others_are_roles_of_the_stages,
+    other_accounts_come_as_roles_of_the_stages,
     roles_are_bounded,
     statements_say_why,
     approval_stays_with_people,
@@ -110,6 +247,8 @@ def _identity_statements(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
         for policy in role.get("Policies", []):
             yield from ((name, statement) for statement in statements(policy["PolicyDocument"]))
     for name, policy in stack.of_type("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy", "AWS::IAM::RolePolicy"):
+        if name == _CEILING:
+            continue
         yield from ((name, statement) for statement in statements(policy["PolicyDocument"]))
 
 
@@ -117,6 +256,8 @@ def _policies(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, body in stack.resources.items():
         if body["Type"].startswith("AWS::IAM::"):
             continue
+        if body["Type"] == "AWS::Events::EventBusPolicy":
+            yield name, {"Statement": [body["Properties"]["Statement"]]}
         for key in _POLICY_PROPERTIES:
             document = body.get("Properties", {}).get(key)
             if isinstance(document, dict) and "Statement" in document:
@@ -128,6 +269,10 @@ def _resource_statements(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
         yield from ((name, statement) for statement in statements(document))
 
 
+def _is_key(stack: Stack, name: str) -> bool:
+    return bool(stack.resources[name]["Type"] == "AWS::KMS::Key")
+
+
 def _denied_without_tls(document: dict[str, Any]) -> Iterator[Any]:
     for statement in statements(document):
         secure = statement.get("Condition", {}).get("Bool", {}).get("aws:SecureTransport")
@@ -136,8 +281,8 @@ def _denied_without_tls(document: dict[str, Any]) -> Iterator[Any]:
 
 
 def _is_everything(resource: str) -> bool:
-    """*, arn:…:*, or every resource of a type."""
-    return bool(re.fullmatch(r"\*|([^:]*:){5}([\w-]+[/:])?\*", resource))
+    """*, arn:…:*, or every resource of a type; what lies in one bucket is not everything."""
+    return bool(re.fullmatch(r"\*|([^:]*:){5}([\w-]+[/:])?\*", resource)) and not re.search(r":s3:::[\w.-]+/", resource)
 
 
 def _sources(statement: dict[str, Any]) -> set[str]:

@@ -18,8 +18,11 @@ NAMES: dict[str, tuple[str, int, str]] = {
     "AWS::CloudWatch::CompositeAlarm": ("AlarmName", 255, r"[\x20-\x7e]+"),
     "AWS::CloudWatch::Dashboard": ("DashboardName", 255, r"[A-Za-z0-9_-]+"),
     "AWS::CodeBuild::Project": ("Name", 150, r"[A-Za-z0-9][A-Za-z0-9_-]+"),
+    "AWS::CodeBuild::ReportGroup": ("Name", 128, r".+"),
+    "AWS::CodeCommit::Repository": ("RepositoryName", 100, r"[\w.-]+"),
     "AWS::CodePipeline::Pipeline": ("Name", 100, r"[A-Za-z0-9.@_-]+"),
     "AWS::Events::Rule": ("Name", 64, r"[.\-_A-Za-z0-9]+"),
+    "AWS::KMS::Alias": ("AliasName", 256, r"alias/[\w/-]+"),
     "AWS::IAM::ManagedPolicy": ("ManagedPolicyName", 128, r"[\w+=,.@-]+"),
     "AWS::IAM::Role": ("RoleName", 64, r"[\w+=,.@-]+"),
     "AWS::Lambda::Function": ("FunctionName", 64, r"[\w-]+"),
@@ -28,11 +31,14 @@ NAMES: dict[str, tuple[str, int, str]] = {
     "AWS::SNS::Topic": ("TopicName", 256, r"[\w-]+"),
     "AWS::SQS::Queue": ("QueueName", 80, r"[\w-]+"),
     "AWS::SSM::Parameter": ("Name", 1011, r"[\w./-]+"),
+    "AWS::SageMaker::CodeRepository": ("CodeRepositoryName", 63, r"[a-zA-Z0-9](-*[a-zA-Z0-9])*"),
     "AWS::SageMaker::Endpoint": ("EndpointName", 63, r"[a-zA-Z0-9](-*[a-zA-Z0-9])*"),
     "AWS::SageMaker::ModelPackageGroup": ("ModelPackageGroupName", 63, r"[a-zA-Z0-9](-*[a-zA-Z0-9])*"),
     "AWS::Scheduler::Schedule": ("Name", 64, r"[0-9a-zA-Z-_.]+"),
     "AWS::Scheduler::ScheduleGroup": ("Name", 64, r"[0-9a-zA-Z-_.]+"),
 }
+# Made once per account, for every project and stage in it.
+_ACCOUNT_WIDE = "sagemaker-projects-"
 STATEFUL = {
     "AWS::CodeCommit::Repository",
     "AWS::DynamoDB::Table",
@@ -45,6 +51,10 @@ STATEFUL = {
     "AWS::SageMaker::ModelPackageGroup",
     "AWS::SecretsManager::Secret",
 }
+# What goes with its stack all the same → why.
+GOES = {"LostEvents": "an event of a project that is gone can start nothing any more"}
+# Made empty, so that a creation that fails may take it away again; a bucket may hold a pipeline's artifacts by then.
+_EMPTY_AT_FIRST = STATEFUL - {"AWS::S3::Bucket"}
 # Runtime → last day of support (Lambda developer guide, "Supported runtimes"); a runtime that is not here is refused.
 LAMBDA_RUNTIMES = {"python3.12": date(2028, 10, 31), "python3.13": date(2029, 6, 30), "python3.14": date(2029, 6, 30)}
 NEAR_RETIREMENT_DAYS = 365
@@ -75,8 +85,9 @@ def names_fit(stack: Stack) -> Iterator[str]:
             continue
         if len(value) > longest or not re.fullmatch(pattern, value):
             yield f"{name}: {key} {value!r} has {len(value)} characters, at most {longest} of {pattern} are allowed"
-        if stack.values["SageMakerProjectId"] not in value or stack.values["StageName"] not in value:
-            yield f"{name}: {key} {value!r} does not name the project's id and the stage"
+        told = [stack.values[each] for each in ("SageMakerProjectId", "StageName") if each in stack.values]
+        if not value.startswith(_ACCOUNT_WIDE) and not all(each in value for each in told):
+            yield f"{name}: {key} {value!r} does not name {' and '.join(told)}"
         if body["Type"] == "AWS::SageMaker::Endpoint" and value != endpoint_name(stack):
             yield f"{name}: the endpoint must be called {endpoint_name(stack)}"
 
@@ -93,17 +104,22 @@ def job_names_fit(stack: Stack) -> Iterator[str]:
 def what_must_stay_is_kept(stack: Stack) -> Iterator[str]:
     """Data outlives its stack and its replacement, and has no name that would block the next stack."""
     for name, body in stack.resources.items():
-        if body["Type"] not in STATEFUL:
+        if body["Type"] not in STATEFUL or name in GOES:
             continue
-        for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
-            if body.get(policy) != "Retain":
-                yield f"{name}: {policy} must be Retain"
+        if body.get("DeletionPolicy") not in ("Retain", "RetainExceptOnCreate"):
+            yield f"{name}: DeletionPolicy must be Retain"
+        if body.get("DeletionPolicy") == "RetainExceptOnCreate" and body["Type"] not in _EMPTY_AT_FIRST:
+            yield f"{name}: a creation that fails could not delete it"
+        if body.get("UpdateReplacePolicy") != "Retain":
+            yield f"{name}: UpdateReplacePolicy must be Retain"
 
 
 def data_is_encrypted(stack: Stack) -> Iterator[str]:
     """With a key that somebody can withdraw."""
     for name, body in stack.resources.items():
         key = _KEYS.get(body["Type"])
+        if body.get("Properties", {}).get("SqsManagedSseEnabled") is True and "KmsKeyArn" not in stack.values:
+            continue  # an account's own queue, before there is a project with a key
         if key and not str(body.get("Properties", {}).get(key, "")).startswith(("arn:", "<")):
             yield f"{name}: {key} names no key"
 
@@ -284,7 +300,7 @@ def documents_parse(stack: Stack) -> Iterator[str]:
             properties.get("Schema"),
             properties.get("Target", {}).get("Input"),
             properties.get("AccessLogSetting", {}).get("Format"),
-            properties.get("Value") if body["Type"] == "AWS::SSM::Parameter" else None,
+            properties.get("Value") if str(properties.get("Value")).startswith("{") else None,
         ):
             if text is not None and not _is_json(text):
                 yield f"{name}: {text[:60]!r}… is not JSON"
