@@ -92,7 +92,7 @@ def test_a_build_runs_a_buildspec_of_the_project(build: str) -> None:
     path = PROJECT / builds(SMALL)[build]["Source"]["BuildSpec"]
     verb = {"Train": "train", "Release": "release", "Confirm": "confirm"}.get(build, "verify")
     commands = yaml.safe_load(path.read_text(encoding="utf-8"))["phases"]["build"]["commands"]
-    assert commands[0] == f"make {verb}"
+    assert f"make {verb}" in commands
 
 
 def test_every_buildspec_has_a_build() -> None:

@@ -36,6 +36,10 @@ class SettingsError(Exception):
         self.problems = problems
 
 
+# What the project's stack was told when it was made, and what of project.toml it overrides.
+ANSWERED = {"name": "SAGEMAKER_PROJECT_NAME", "owner": "PROJECT_OWNER", "cost_center": "PROJECT_COST_CENTER"}
+
+
 class Override(Table):
     """`make run DATA=… TARGET=… PROBLEM=…`: somebody's own file, without editing project.toml."""
 
@@ -52,8 +56,9 @@ def load(root: Path, environ: Mapping[str, str] = os.environ, override: Override
     """
     tables = _apply(override or Override(), _read_toml(root / "project.toml"))
     tables["environment"] = _environment(environ, tables)
-    if name := environ.get("SAGEMAKER_PROJECT_NAME"):
-        tables.setdefault("project", {})["name"] = name
+    answered = {key: environ[name] for key, name in ANSWERED.items() if environ.get(name)}
+    if isinstance(project := tables.get("project", {}), dict):
+        tables["project"] = project | answered
     where = "{key}" if override and override.data else "project.toml [data] {key}"
     problems = [*_metric_problems(tables), *_hyperparameter_problems(tables), *_column_problems(root, tables, where)]
     problems += _network_problems(environ)

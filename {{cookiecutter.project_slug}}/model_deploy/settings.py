@@ -23,6 +23,8 @@ LOCAL_ACCOUNT = "111111111111"
 _NOTHING = "none"
 _VARIABLES = ("MODEL_PACKAGE_ARN", "MODEL_PACKAGE_EVENT_TIME")
 
+# What the form of the product asked for, and what of project.toml it overrides.
+_ANSWERED = {"owner": "PROJECT_OWNER", "cost_center": "PROJECT_COST_CENTER"}
 # CreateProject in the SageMaker API reference: at most 32 characters; ids are budgeted with 20.
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 _ACCOUNT = re.compile(r"\d{12}")
@@ -95,7 +97,7 @@ def load(root: Path, environ: Mapping[str, str]) -> Settings:
     """
     variables = {name: "" for name in _VARIABLES if environ.get(name) == _NOTHING}
     reader = _Reader({**environ, **variables})
-    project = _project(root)
+    project = _project(root, environ)
     region = reader.text("AWS_REGION", lambda value: bool(partition_of(value)), "a region such as eu-west-1")
     partition = partition_of(region)
     arns = _Arns(reader, partition, region)
@@ -254,9 +256,10 @@ def _project_table(root: Path) -> dict[str, Any]:
     return table if isinstance(table, dict) else {}
 
 
-def _project(root: Path) -> dict[str, str]:
+def _project(root: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Owner and cost centre: what the project's stack was told, else what project.toml says."""
     table = _project_table(root)
-    return {key: _filled(table, key) for key in ("owner", "cost_center")}
+    return {key: environ.get(name) or _filled(table, key) for key, name in _ANSWERED.items()}
 
 
 def _filled(table: dict[str, Any], key: str) -> str:

@@ -1,9 +1,23 @@
 """What every test of the project relies on."""
 
+import os
 import signal
+
+# What CodeBuild and the project's stack set: in a build the tests must find what they find on a laptop, and no test may
+# get at the project itself.
+_BUILD = ("AWS_", "CODEBUILD_", "PROD_", "PROJECT_", "SAGEMAKER_", "STAGING_")
+_STACK = {
+    *("ARTIFACT_BUCKET", "KMS_KEY_ARN", "MODEL_PACKAGE_ARN", "MODEL_PACKAGE_EVENT_TIME", "MODEL_PACKAGE_GROUP"),
+    *("PIPELINE_ROLE_ARN", "SECURITY_GROUP_IDS", "STAGE", "SUBNET_IDS"),
+}
 
 
 def pytest_configure() -> None:
-    """A shell starts its background jobs with Ctrl-C ignored, and a process hands that on; the tests press it."""
+    """Forget the build that runs us, and let Ctrl-C interrupt.
+
+    A shell starts its background jobs with Ctrl-C ignored, and a process hands that on; the tests press it.
+    """
+    for name in [name for name in os.environ if name in _STACK or name.startswith(_BUILD)]:
+        del os.environ[name]
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

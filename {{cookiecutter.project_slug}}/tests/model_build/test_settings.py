@@ -33,6 +33,11 @@ def test_the_environment_of_codebuild_wins(load: Load) -> None:
     assert settings.environment.region == "eu-central-1"
 
 
+def test_the_owner_whom_the_form_of_the_product_names_comes_first(load: Load) -> None:
+    project = load(environ={"PROJECT_OWNER": "Churn squad", "PROJECT_COST_CENTER": "CC-7"}).project
+    assert (project.owner, project.cost_center, load().project.owner) == ("Churn squad", "CC-7", "Data Science")
+
+
 def test_the_network_of_the_jobs(load: Load) -> None:
     subnets, groups = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"], ["sg-0123456789abcdef0"]
     environ = {"SUBNET_IDS": ",".join(subnets), "SECURITY_GROUP_IDS": ",".join(groups)}

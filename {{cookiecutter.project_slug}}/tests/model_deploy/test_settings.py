@@ -29,6 +29,11 @@ def test_a_complete_environment(settings: Settings) -> None:
     assert (settings.partition, settings.package_arn, settings.git_commit) == ("aws", "", "unknown")
 
 
+def test_the_owner_whom_the_form_of_the_product_names_comes_first() -> None:
+    told = settings.load(ROOT, ENVIRONMENT | {"PROJECT_OWNER": "Churn squad", "PROJECT_COST_CENTER": "CC-7"})
+    assert (told.tags("prod")["owner"], told.tags("prod")["cost-center"]) == ("Churn squad", "CC-7")
+
+
 def test_names_stay_within_the_budget() -> None:
     environment = ENVIRONMENT | {"SAGEMAKER_PROJECT_NAME": "n" * 32, "SAGEMAKER_PROJECT_ID": "i" * 20}
     found = settings.load(ROOT, environment)
