@@ -1,7 +1,7 @@
 # The verbs of the template's repository. What they make goes to build/, never into the template folder: Cookiecutter would
 # copy it into every project.
 PROJECT := {{cookiecutter.project_slug}}
-GROUP_FILE = $(if $(filter template,$*),,$(PROJECT)/)pyproject.toml
+GROUP_FILE = $(if $(filter template,$(group)),,$(PROJECT)/)pyproject.toml
 include $(PROJECT)/environment.mk
 
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
@@ -9,6 +9,7 @@ export RUFF_CACHE_DIR := $(CURDIR)/build/ruff_cache
 export MYPY_CACHE_DIR := $(CURDIR)/build/mypy_cache
 GROUPS := deploy local steps sdk dev
 SCANNER := .venv/scanners/$(notdir $(BIN))/python
+EMULATOR := .venv/emulator/$(notdir $(BIN))/python
 
 .DEFAULT_GOAL := help
 .PHONY: help install lock hooks demo test check bake bench clean
@@ -22,6 +23,7 @@ lock: $(call INSTALLED,uv) ## bring the lock files up to date, after a change to
 	cd '$(PROJECT)' && UV_PYTHON_DOWNLOADS=never '$(CURDIR)/$(BIN)/uv' $(COMPILE) $(foreach group,installer $(GROUPS),--group $(group)) -o requirements.lock
 	$(UV) $(COMPILE) --group template $(foreach group,installer $(GROUPS),--group '$(PROJECT)/pyproject.toml:$(group)') -c '$(PROJECT)/requirements.lock' -o requirements.lock
 	$(UV) $(COMPILE) --group scanners -o scanners.lock
+	$(UV) $(COMPILE) --group emulator -o emulator.lock
 
 # In an environment of their own: they pin what the SDK cannot take.
 .venv/scanners.installed: scanners.lock .venv/uv.installed
@@ -30,16 +32,23 @@ lock: $(call INSTALLED,uv) ## bring the lock files up to date, after a change to
 	@$(UV) pip install --quiet --python $(SCANNER) --only-binary :all: --require-hashes -r scanners.lock
 	@touch $@
 
+# Likewise: ministack pins a botocore that is not the project's.
+.venv/emulator.installed: emulator.lock .venv/uv.installed
+	@echo "Installing the emulator of the rehearsal"
+	@$(UV) venv --quiet --clear --python $(PY) .venv/emulator
+	@$(UV) pip install --quiet --python $(EMULATOR) --only-binary :all: --require-hashes -r emulator.lock
+	@touch $@
+
 demo: install ## bake a project, train, approve and serve its model, check the answers over HTTP
 	@$(PY) -m scripts.demo
 
-test: install .venv/scanners.installed ## every test, the generated project's own included
+test: install .venv/scanners.installed .venv/emulator.installed ## every test, the generated project's own included
 	$(PY) -m pytest
 
-check: install .venv/scanners.installed ## style, types and the CloudFormation templates
+check: install .venv/scanners.installed .venv/emulator.installed ## style, types and the CloudFormation templates
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy --config-file '$(PROJECT)/pyproject.toml' hooks scripts tests
+	$(PY) -m mypy --config-file '$(PROJECT)/pyproject.toml' hooks scripts tests service_catalog rehearsal
 	cd '$(PROJECT)' && '$(CURDIR)/$(PY)' -m mypy
 	$(PY) -m pytest -q tests/infrastructure
 

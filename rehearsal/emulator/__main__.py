@@ -1,0 +1,5 @@
+"""`python -m rehearsal.emulator --state FOLDER [--port 0] [--enforce]`: see server.py."""
+
+from rehearsal.emulator.server import main
+
+main()

@@ -1,0 +1,1 @@
+"""CodeBuild: runs buildspecs on this machine, in a clean environment, with the credentials of the service role."""

@@ -1,0 +1,5 @@
+"""CodeCommit: repositories that ordinary git clones and pushes to over HTTP, their API and their events."""
+
+from rehearsal.emulator.codecommit import http, operations
+
+__all__ = ["http", "operations"]

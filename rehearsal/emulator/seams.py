@@ -1,0 +1,902 @@
+"""Every place where the rehearsal reaches into what ministack and moto keep private; test_seams.py checks each.
+
+Nothing else in the rehearsal imports either of them. Both are untyped: what leaves this file has types. It is imported
+once server.py has set the environment, which ministack reads only then.
+"""
+
+import asyncio
+import contextlib
+import contextvars
+import functools
+import json
+import os
+import re
+import time
+import urllib.parse
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import ministack.app as app  # type: ignore[import-not-found]
+from ministack.core import iam_actions, iam_evaluator, persistence, responses, router  # type: ignore[import-not-found]
+from ministack.services import cloudwatch, eventbridge, s3, scheduler, sts  # type: ignore[import-not-found]
+from ministack.services.cloudformation import (  # type: ignore[import-not-found]
+    _stacks,
+    changesets,
+    engine,
+    handlers,
+    helpers,
+    language_extensions,
+    provisioners,
+    stacks,
+)
+
+Document = dict[str, Any]
+Response = tuple[int, dict[str, str], bytes]
+Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Response]
+Asgi = Callable[[Document, Callable[[], Awaitable[Document]], Callable[[Document], Awaitable[None]]], Awaitable[None]]
+
+application = cast(Asgi, app.app)
+
+
+# The call being served
+
+
+def account() -> str:
+    """The account of the call being served."""
+    return cast(str, responses.get_account_id())
+
+
+def region() -> str:
+    """The region of the call being served."""
+    return cast(str, responses.get_region())
+
+
+@contextlib.contextmanager
+def scope(account_id: str, region_name: str) -> Iterator[None]:
+    """Act for an account and region in this block, as ministack does for the call that it serves."""
+    with responses.request_scope(account_id, region_name):
+        yield
+
+
+def enforced() -> bool:
+    """Whether this emulator checks permissions."""
+    return cast(bool, app.AUTH)
+
+
+def access_key(headers: Mapping[str, str], query: Mapping[str, Sequence[str]]) -> str:
+    """The access key that a request is signed with, empty for an anonymous one."""
+    return cast(str, router.extract_access_key_id(headers, query)) or ""
+
+
+caller_key: contextvars.ContextVar[str] = contextvars.ContextVar("rehearsal_caller_key", default="")
+
+
+def session(key: str) -> Document | None:
+    """The temporary credentials behind an access key: Arn, SecretAccessKey, SessionToken. None for a root's key."""
+    return cast("Document | None", sts._sessions.get(key))
+
+
+def register_session(key: str, record: Document) -> None:
+    """Make temporary credentials known, so that calls signed with them are this principal's."""
+    sts.register_session(key, record)
+
+
+# Services
+
+
+_expected_content_type = responses.expected_success_content_type
+
+
+def _kept_content_type(service: str, emitted: str) -> str | None:
+    """Ours answer with the right one: a model behind SageMaker's InvokeEndpoint with the one that it chose."""
+    return None if service in _ours else _expected_content_type(service, emitted)
+
+
+_ours: set[str] = set()
+responses.expected_success_content_type = _kept_content_type
+
+
+def register_service(names: Sequence[str], target: str, handler: Handler) -> None:
+    """Send what botocore signs for these names, or targets, to a blocking handler on a thread of its own."""
+    _ours.update(names)
+
+    async def serve(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
+    ) -> Response:
+        return await asyncio.to_thread(handler, method, path, headers, body, query)
+
+    for name in names:
+        app.SERVICE_HANDLERS[name] = serve
+        iam_actions.SERVICE_TO_IAM_NAMESPACE[name] = names[0]
+        known = router.SERVICE_PATTERNS.get(name, {})
+        router.SERVICE_PATTERNS[name] = {**known, "target_prefixes": [target] if name == names[0] else []}
+
+
+@functools.cache
+def _moto(service: str) -> Any:
+    from moto.moto_server.werkzeug_app import create_backend_app
+
+    return create_backend_app(cast(Any, service))
+
+
+def moto(service: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+    """What moto answers, in process, for the account and region of the call being served."""
+    sent = {name: value for name, value in headers.items() if name.lower() not in ("content-length", "host")}
+    sent["x-moto-account-id"] = account()
+    host = f"http://{service}.{region()}.amazonaws.com"
+    answer = _moto(service).test_client().open(path, method=method, headers=sent, data=body, base_url=host)
+    return answer.status_code, {"Content-Type": answer.headers.get("Content-Type", "application/json")}, answer.data
+
+
+def reset_moto() -> None:
+    """Forget what moto keeps."""
+    from moto.core.model_instances import reset_model_data
+
+    reset_model_data()
+    if not _moto.cache_info().currsize:
+        return
+    from moto import backends
+
+    for service in ("sagemaker",):
+        backends.get_backend(service).reset()
+
+
+Tagged = Callable[[], Iterator[tuple[str, Mapping[str, str]]]]
+
+
+def list_tagged(service: str, function: Tagged) -> None:
+    """Let function() give ARN and tags of a service's resources, for the Resource Groups Tagging API."""
+    from ministack.services import tagging
+
+    def collect() -> Iterator[tuple[str, list[Document]]]:
+        for arn, tags in function():
+            yield arn, [{"Key": key, "Value": value} for key, value in tags.items()]
+
+    tagging._COLLECTORS[service] = collect
+
+
+# Events
+
+
+def put_events(entries: Sequence[Document]) -> None:
+    """Put events on the buses of the account and region of this call; `aws.` sources are allowed, as AWS's own are."""
+    eventbridge._put_events({"Entries": list(entries)}, allow_aws_source=True)
+
+
+# Rules and schedules are looked at each second instead of every ten.
+scheduler._SCHEDULE_TICK_INTERVAL = eventbridge._SCHEDULER_TICK_INTERVAL = 1
+EventTarget = Callable[[Document, Document, Document], None]
+_event_targets: dict[str, EventTarget] = {}
+_invoke_target = eventbridge._invoke_target
+
+
+def on_event_target(service: str, function: EventTarget) -> None:
+    """Deliver events for targets whose ARN is this service's: function(target, event, rule)."""
+    _event_targets[service] = function
+
+
+def _invoke(target: Document, event: Document, rule: Document, view: Any = None) -> Any:
+    ours = _event_targets.get(str(target.get("Arn", "")).split(":")[2:3][0] if ":" in str(target.get("Arn")) else "")
+    if ours is None:
+        return _invoke_target(target, event, rule, view)
+    return ours(target, event, rule)
+
+
+eventbridge._invoke_target = _invoke
+
+
+_put_permission = eventbridge._put_permission
+
+
+def _put_whole_permission(request: Document) -> Any:
+    """ministack leaves out the form of the call that gives the whole policy of a bus."""
+    if "Policy" not in request:
+        return _put_permission(request)
+    eventbridge._event_bus_policies[request.get("EventBusName", "default")] = json.loads(request["Policy"])
+    return responses.json_response({})
+
+
+eventbridge._put_permission = _put_whole_permission
+
+
+def event_payload(target: Document, event: Document, rule: Document) -> str:
+    """What a target gets of an event: the event itself, or what Input, InputPath or InputTransformer make of it."""
+    view = eventbridge._pattern_event_view(event)
+    if target.get("InputTransformer"):
+        return cast(str, eventbridge._apply_input_transformer(target["InputTransformer"], rule, view))
+    if target.get("Input"):
+        return cast(str, target["Input"])
+    content: Any = view.event_with_detail()
+    for part in (target.get("InputPath") or "").strip("$.").split("."):
+        content = content[part] if part else content
+    return json.dumps(content)
+
+
+def policy_lets_service(document: str | Document, service: str, action: str, resource: str, keys: Document) -> bool:
+    """Whether a resource's policy lets an AWS service, `events.amazonaws.com` say, do something with the resource."""
+    context = iam_evaluator.EvalContext(
+        principal_arn=service,
+        principal_type="Service",
+        principal_account=account(),
+        action=action,
+        resource_arn=resource,
+        region=region(),
+        service_context={name.lower(): value for name, value in keys.items()},
+    )
+    found = iam_evaluator.evaluate_resource_policy(document, context, service=service)
+    return cast(bool, found.decision == "Allow")
+
+
+AlarmChange = Callable[[Document, str, str, str], None]
+_alarm_changes: list[AlarmChange] = []
+_dispatch_alarm_actions = cloudwatch._dispatch_alarm_actions
+
+
+def on_alarm(function: AlarmChange) -> None:
+    """Call function(alarm, old state, new state, reason) whenever an alarm changes its state."""
+    _alarm_changes.append(function)
+
+
+def _dispatch_alarm(alarm: Document, old: str, new: str, reason: str) -> None:
+    _dispatch_alarm_actions(alarm, old, new, reason)
+    for function in _alarm_changes:
+        function(alarm, old, new, reason)
+
+
+cloudwatch._dispatch_alarm_actions = _dispatch_alarm
+
+
+def record_metric(namespace: str, name: str, value: float, unit: str, dimensions: Mapping[str, str]) -> None:
+    """Publish a value of an AWS service's metric, in the account and region being served."""
+    cloudwatch.record_metric(namespace, name, value, unit, dict(dimensions))
+
+
+def metric_points(namespace: str, name: str, dimensions: Mapping[str, str], since: float) -> list[Document]:
+    """The points of a metric with exactly these dimensions, in the account and region being served."""
+    points = cloudwatch._metrics.get((namespace, name, cloudwatch._dims_key(dict(dimensions))), [])
+    found: list[Document] = []
+    for index in range(len(points) - 1, -1, -1):
+        point = points[index]
+        if point["Timestamp"] < since - METRIC_DISORDER:
+            break
+        if point["Timestamp"] >= since:
+            found.append(point)
+    return found
+
+
+# Points lie in the order in which they were published; one may tell of a time so many seconds earlier.
+METRIC_DISORDER = 10.0
+
+
+def metric_value(points: Sequence[Document], statistic: str) -> float | None:
+    """A statistic of points: Average, Sum, p99 …"""
+    return cast("float | None", cloudwatch._stat_value(cloudwatch._calc_stats(points), statistic, points))
+
+
+def metric_alarms() -> list[tuple[str, str, Document]]:
+    """Account, region and record of every metric alarm."""
+    return [(key[0], key[1], alarm) for key, alarm in list(cloudwatch._alarms._data.items())]
+
+
+def set_alarm(alarm: Document, state: str, reason: str) -> None:
+    """Change an alarm's state, with everything that follows: history, actions, events, composite alarms."""
+    before = alarm["StateValue"]
+    alarm.update(StateValue=state, StateReason=reason, StateUpdatedTimestamp=int(time.time()))
+    cloudwatch._record_history(alarm["AlarmName"], before, state, reason)
+    cloudwatch._dispatch_alarm_actions(alarm, before, state, reason)
+    cloudwatch._evaluate_parent_alarms(alarm)
+
+
+def evaluate_alarms_with(function: Callable[[Document], None]) -> None:
+    """Let function(alarm) judge alarms instead of ministack, which knows neither dimensions nor missing data."""
+    cloudwatch._evaluate_alarm = function
+
+
+_alarm_record = provisioners._cw_metric_alarm_record
+
+
+def _alarm_with_math(name: str, properties: Document) -> Document:
+    """ministack refuses metric math in templates: an alarm of it is kept with the queries under `Metrics`."""
+    queries = properties.get("Metrics")
+    if not queries:
+        return cast(Document, _alarm_record(name, properties))
+    plain = {key: value for key, value in properties.items() if key != "Metrics"}
+    record = _alarm_record(name, {**plain, "MetricName": "-", "Namespace": "-"})
+    return cast(Document, {**record, "Metrics": json.loads(json.dumps(queries)), "MetricName": None, "Namespace": None})
+
+
+provisioners._cw_metric_alarm_record = _alarm_with_math
+
+
+# CloudFormation
+
+
+@dataclass(frozen=True)
+class ResourceCall:
+    """One operation of CloudFormation on one resource of a stack of the account and region being served."""
+
+    operation: str  # create, update or delete
+    type: str
+    logical_id: str
+    stack_name: str
+    properties: Document
+    old: Document
+    physical_id: str
+
+
+Around = Callable[[ResourceCall], contextlib.AbstractContextManager["Document | None"]]
+_around: list[Around] = []
+_our_types: set[str] = set()
+
+
+def around_resources(function: Around) -> None:
+    """Enter function(call) around each operation on a resource; it may yield the properties to use."""
+    _around.append(function)
+
+
+def register_type(
+    name: str, handler: Mapping[str, Callable[..., Any]], *, tags: bool, create_only: Sequence[str]
+) -> None:
+    """Let CloudFormation make a type of ours, off the event loop; with `tags`, stack tags are added to its Tags."""
+    provisioners._RESOURCE_HANDLERS[name] = {"update_with_logical_id": True, "delete_with_logical_id": True, **handler}
+    provisioners._REPLACING_PROPERTIES[name] = tuple(create_only)
+    if tags:
+        provisioners._STACK_TAG_PROPERTY[name] = ("Tags", "list")
+    _our_types.add(name)
+
+
+def resource_types() -> set[str]:
+    """Every resource type that a template may use here."""
+    return set(provisioners._RESOURCE_HANDLERS)
+
+
+def replacing_properties() -> dict[str, list[str]]:
+    """By type of ours, the properties whose change makes CloudFormation replace the resource."""
+    ours = {name: provisioners._RESOURCE_HANDLERS[name] for name in sorted(_our_types - _completions.keys())}
+    return {name: list(provisioners._REPLACING_PROPERTIES[name]) for name in ours}
+
+
+def stack(name: str) -> Document | None:
+    """CloudFormation's record of a stack, by its name or id."""
+    return cast("Document | None", handlers._resolve_stack(name))
+
+
+def all_stacks() -> list[Document]:
+    """The records of all stacks of the account and region being served."""
+    return list(_stacks.values())
+
+
+def end_interrupted_stacks() -> None:
+    """After a restart nobody works on a stack that was in progress: it has failed, with what it has by then."""
+    for stack_record in _stacks._data.values():
+        status = stack_record["StackStatus"]
+        if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
+            ended = "UPDATE_ROLLBACK_FAILED" if status.startswith("UPDATE") else f"{status.split('_')[0]}_FAILED"
+            stack_record.update(StackStatus=ended, StackStatusReason="Interrupted: the emulator was restarted.")
+
+
+_runs_on_worker_thread = stacks._runs_on_worker_thread
+# A provisioner that calls back over HTTP from the event loop would wait for itself.
+stacks._runs_on_worker_thread = lambda name: name in _our_types or _runs_on_worker_thread(name)
+
+
+def _inside(call: ResourceCall, function: Callable[[Document], Any]) -> Any:
+    with contextlib.ExitStack() as entered:
+        properties: Document = call.properties
+        for around in _around:
+            given = entered.enter_context(around(call))
+            properties = properties if given is None else given
+        return function(properties)
+
+
+_provision, _update, _delete = (
+    provisioners._provision_resource,
+    provisioners._update_resource,
+    provisioners._delete_resource,
+)
+
+
+Completion = Callable[[str, Document, Document], None]
+_completions: dict[str, Completion] = {}
+
+
+def complete_type(name: str, function: Completion) -> None:
+    """Call function(physical id, properties, old properties) after ministack made or changed a resource of a type."""
+    _completions[name] = function
+    _our_types.add(name)
+
+
+def _complete(kind: str, result: Any, properties: Document, old: Document) -> Any:
+    if kind in _completions:
+        _completions[kind](result[0], properties, old)
+    return result
+
+
+def _create_completely(kind: str, logical_id: str, properties: Document, stack_name: str) -> Any:
+    result = _provision(kind, logical_id, properties, stack_name)
+    try:
+        return _complete(kind, result, properties, {})
+    except Exception:
+        _delete(kind, result[0], properties, stack_name, logical_id)
+        raise
+
+
+def _provision_resource(kind: str, logical_id: str, properties: Document, stack_name: str) -> Any:
+    call = ResourceCall("create", kind, logical_id, stack_name, properties, {}, "")
+    return _inside(call, lambda given: _create_completely(kind, logical_id, given, stack_name))
+
+
+def _update_resource(
+    kind: str,
+    physical_id: str,
+    old: Document,
+    new: Document,
+    stack_name: str,
+    logical_id: str = "",
+    attributes: Document | None = None,
+) -> Any:
+    if old == new:
+        return _update(kind, physical_id, old, new, stack_name, logical_id, attributes)
+    call = ResourceCall("update", kind, logical_id, stack_name, new, old, physical_id)
+
+    def update(given: Document) -> Any:
+        result = _update(kind, physical_id, old, given, stack_name, logical_id, attributes)
+        return _complete(kind, result, given, old)
+
+    return _inside(call, update)
+
+
+def _delete_resource(
+    kind: str, physical_id: str, properties: Document, stack_name: str = "", logical_id: str = ""
+) -> Any:
+    call = ResourceCall("delete", kind, logical_id, stack_name, properties, properties, physical_id)
+    return _inside(call, lambda given: _delete(kind, physical_id, given, stack_name, logical_id))
+
+
+for _module in (provisioners, stacks):
+    _module._provision_resource = _provision_resource
+    _module._update_resource = _update_resource
+    _module._delete_resource = _delete_resource
+
+
+StackStatus = Callable[[str, str, str, str], None]
+_stack_statuses: list[StackStatus] = []
+_add_event = stacks._add_event
+
+
+def on_stack_status(function: StackStatus) -> None:
+    """Call function(stack id, stack name, status, reason) whenever a stack changes its status."""
+    _stack_statuses.append(function)
+
+
+def _note_event(
+    stack_id: str, stack_name: str, logical_id: str, kind: str, status: str, reason: str = "", *more: Any, **named: Any
+) -> None:
+    _add_event(stack_id, stack_name, logical_id, kind, status, reason, *more, **named)
+    if logical_id == stack_name and kind == "AWS::CloudFormation::Stack":
+        for function in _stack_statuses:
+            function(stack_id, stack_name, status, reason)
+
+
+for _module in (stacks, handlers, changesets):
+    _module._add_event = _note_event
+
+
+# Buckets of other accounts: app.py has asked role and bucket policy already, but S3 asks again, for the caller's root
+
+
+_foreign_bucket_allows = s3._foreign_bucket_allows
+
+
+def _let_callers_in(
+    owner: str, bucket: str, key: str, method: str, query: Document, caller: str, headers: Document | None = None
+) -> bool:
+    return bool(caller) or bool(_foreign_bucket_allows(owner, bucket, key, method, query, caller, headers))
+
+
+s3._foreign_bucket_allows = _let_callers_in
+
+
+# Templates: ministack reads those behind a URL itself, path-style only and without asking whose they are
+
+
+TemplateUrl = Callable[[str], "str | None"]
+_template_urls: list[TemplateUrl] = []
+_resolve_document = helpers._resolve_document
+S3_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3[.-](?:[a-z0-9-]+\.)?amazonaws\.com(?:\.cn)?")
+
+
+TemplateReader = Callable[[str, str], "str | None"]
+_may_read: list[TemplateReader] = []
+
+
+def before_template(function: TemplateReader) -> None:
+    """Let function(url, bucket and key) say why the caller of CloudFormation may not read a template; None: it may."""
+    _may_read.append(function)
+
+
+def on_template_url(function: TemplateUrl) -> None:
+    """Let function(url) give the template behind a URL that is not S3's; None for one it does not know."""
+    _template_urls.append(function)
+
+
+def s3_place(url: str) -> tuple[str, str] | None:
+    """Bucket and key of an object's https URL, path-style or virtual-hosted; None for any other URL."""
+    parts = urllib.parse.urlsplit(url)
+    path = urllib.parse.unquote(parts.path.lstrip("/"))
+    host = S3_HOST.fullmatch(parts.netloc)
+    if host and host["bucket"]:
+        return host["bucket"], path
+    bucket, _, key = path.partition("/")
+    ours = parts.netloc in (f"127.0.0.1:{os.environ['GATEWAY_PORT']}", f"localhost:{os.environ['GATEWAY_PORT']}")
+    return (bucket, key) if key and (host or (ours and not bucket.startswith("_"))) else None
+
+
+def _document(parameters: Document, body_key: str, url_key: str, label: str) -> Any:
+    given = parameters.get(url_key, "")
+    url = given[0] if isinstance(given, list) else given
+    place = s3_place(url) if url else None
+    for may_read in _may_read if url else ():
+        refusal = may_read(url, "/".join(place) if place else "")
+        if refusal:
+            return None, helpers._error("AccessDenied", refusal, 403)
+    for function in _template_urls if url else ():
+        template = function(url)
+        if template is not None:
+            return template, None
+    if place:
+        parameters = {**parameters, url_key: [f"https://s3.amazonaws.com/{place[0]}/{place[1]}"]}
+    return _resolve_document(parameters, body_key, url_key, label)
+
+
+helpers._resolve_document = _document
+
+
+_expand_language = language_extensions._expand
+
+
+def _expand_references(node: Any, bindings: Document, context: Any, ids: bool = False) -> Any:
+    """AWS::LanguageExtensions takes a function inside Ref (template reference, Transforms); ministack only Fn::Sub."""
+    if isinstance(node, dict) and list(node) == ["Ref"] and isinstance(node["Ref"], dict):
+        with contextlib.suppress(language_extensions._Unresolved):
+            return {"Ref": language_extensions._value(node["Ref"], bindings, context)}
+    return _expand_language(node, bindings, context, ids)
+
+
+language_extensions._expand = _expand_references
+
+
+# Short forms that ministack's YAML reader lacks; CloudFormation takes them (cfn-lint issue 979, CDK's bootstrap).
+RULE_FUNCTIONS = ("Contains", "EachMemberEquals", "EachMemberIn", "RefAll", "ValueOf", "ValueOfAll")
+for _name in RULE_FUNCTIONS:
+    engine.CfnLoader.add_constructor(f"!{_name}", engine._construct_cfn_tag(f"Fn::{_name}"))
+
+
+def template_problem(text: str) -> str | None:
+    """Why CloudFormation would refuse a template whatever its parameters; types that are not emulated are no reason."""
+    try:
+        template = engine._parse_template(text)
+        if not template.get("Resources"):
+            return "Template format error: At least one Resources member must be defined."
+        engine._validate_template_limits(template)
+        engine._validate_template_statics(template)
+    except Exception as error:  # Its YAML and JSON readers raise whatever they like.
+        return str(error)
+    return None
+
+
+def template_parameters(text: str) -> dict[str, Document]:
+    """The parameters that a template declares, in its order."""
+    return dict(engine._parse_template(text).get("Parameters") or {})
+
+
+def template_outputs(text: str) -> dict[str, Document]:
+    """The outputs that a template declares, in its order."""
+    return dict(engine._parse_template(text).get("Outputs") or {})
+
+
+StackCall = Callable[[str, Mapping[str, str]], None]
+_stack_calls: list[StackCall] = []
+
+
+def on_stack_call(function: StackCall) -> None:
+    """Call function(operation, parameters) after each CloudFormation call that was accepted; see provisioning.py."""
+    _stack_calls.append(function)
+
+
+def _watched(operation: str, handler: Callable[[Document], Response]) -> Callable[[Document], Response]:
+    def watched(parameters: Document) -> Response:
+        answer = handler(parameters)
+        if answer[0] < 300:
+            plain = {name: value[0] if isinstance(value, list) else value for name, value in parameters.items()}
+            for function in _stack_calls:
+                function(operation, plain)
+        return answer
+
+    return watched
+
+
+for _operation in ("CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ExecuteChangeSet"):
+    handlers._ACTION_HANDLERS[_operation] = _watched(_operation, handlers._ACTION_HANDLERS[_operation])
+
+
+# Permissions
+
+
+def role_arn(account_id: str, name: str) -> str | None:
+    """The ARN of a role, with its path; None when the account has no such role."""
+    from ministack.services import iam
+
+    found = iam._roles.get_scoped(account_id, None, name)
+    return cast(str, found["Arn"]) if found else None
+
+
+def all_roles() -> list[str]:
+    """The ARNs of the roles of every account."""
+    from ministack.services import iam
+
+    return [cast(str, found["Arn"]) for found in list(iam._roles._data.values())]
+
+
+_resolve_condition_key = iam_evaluator._resolve_condition_key
+
+
+def _resolve_key(key: str, context: Any) -> Any:
+    """aws:PrincipalArn of a session is its role's ARN, with the path (IAM user guide, global condition keys)."""
+    value = _resolve_condition_key(key, context)
+    if key.lower() == "aws:principalarn" and ":assumed-role/" in str(value):
+        return role_arn(value.split(":")[4], value.split("/")[1]) or value
+    return value
+
+
+iam_evaluator._resolve_condition_key = _resolve_key
+
+
+def trusts_service(document: str | Document, service: str) -> bool:
+    """Whether a role's trust policy lets an AWS service, `codebuild.amazonaws.com` say, assume the role.
+
+    Conditions on the source (aws:SourceAccount, aws:SourceArn) are taken as met: the services of the rehearsal are not
+    told which resource they act for here.
+    """
+    parsed = json.loads(document) if isinstance(document, str) else document
+    return any(
+        statement["Effect"] == "Allow" and iam_evaluator._service_principal_matches(statement.get("Principal"), service)
+        for statement in parsed["Statement"]
+    )
+
+
+def role(arn: str) -> Document | None:
+    """IAM's record of a role, in the account that its ARN names."""
+    from ministack.services import iam
+
+    name = arn.rsplit("/", 1)[-1]
+    found = cast("Document | None", iam._roles.get_scoped(arn.split(":")[4], None, name))
+    return found if found and found["Arn"] == arn else None
+
+
+@dataclass(frozen=True)
+class ApiCall:
+    """A call whose permission is asked for: the service as ministack names it, the action and what was sent."""
+
+    service: str
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a principal may do an action on a resource, and why not."""
+
+    principal: str
+    action: str
+    resource: str
+    allowed: bool
+    reason: str = ""
+
+
+Actions = Callable[[ApiCall], "str | None"]
+Resources = Callable[[ApiCall, str, str], "str | None"]
+Keys = Callable[[ApiCall, str, str], Document]
+Further = Callable[[ApiCall, str], Sequence[tuple[str, str, Document]]]
+Notes = Callable[[Decision], None]
+_call: contextvars.ContextVar[ApiCall | None] = contextvars.ContextVar("rehearsal_call", default=None)
+_refused: contextvars.ContextVar[tuple[str, str] | None] = contextvars.ContextVar("rehearsal_refused", default=None)
+_extract_action, _extract_resource = iam_actions.extract_iam_action, iam_actions.extract_resource_arn
+_evaluate_trust_policy = iam_evaluator.evaluate_trust_policy
+_enforce, _denied_response = iam_evaluator.enforce, iam_actions.access_denied_response
+
+
+@dataclass(frozen=True)
+class Authorizer:
+    """Which action a call is, on which resource, with which condition keys, and what else it needs.
+
+    `further` gives (action, resource, condition keys) that must be allowed too, iam:PassRole say; `note` gets every
+    decision.
+    """
+
+    actions: Actions
+    resources: Resources
+    keys: Keys
+    further: Further
+    note: Notes
+
+    def action_of(
+        self, service: str, method: str, path: str, headers: Document, body: bytes, query: Document
+    ) -> str | None:
+        """In the place of ministack's extract_iam_action."""
+        call = ApiCall(service, method, path, headers, body, query)
+        _call.set(call)
+        return self.actions(call) or _extract_action(service, method, path, headers, body, query)
+
+    def resource_of(self, service: str, *request: Any) -> str:
+        """In the place of ministack's extract_resource_arn."""
+        *sent, place, owner = request
+        return self.resources(ApiCall(service, *sent), place, owner) or cast(str, _extract_resource(service, *request))
+
+    def enforce(
+        self, key: str, action: str, service: str, place: str, resource_arn: str = "*", service_context: Any = None
+    ) -> Any:
+        """In the place of ministack's enforce: None when a call is allowed."""
+        call = _call.get()
+        context = {**(service_context or {}), **(self.keys(call, action, resource_arn) if call else {})}
+        denied = _enforce(key, action, service, place, resource_arn=resource_arn, service_context=context)
+        _note(self.note, key, action, resource_arn, denied)
+        return denied if denied or not call else self._enforce_further(key, call, action, place)
+
+    def _enforce_further(self, key: str, call: ApiCall, action: str, place: str) -> Any:
+        for more, resource, context in self.further(call, action):
+            denied = _enforce(key, more, more.split(":")[0], place, resource_arn=resource, service_context=context)
+            _note(self.note, key, more, resource, denied)
+            if denied:
+                _refused.set((more, resource))
+                return denied
+        return None
+
+    def trusted(self, document: Any, caller: str, context: Any = None) -> bool:
+        """In the place of ministack's evaluate_trust_policy."""
+        allowed = cast(bool, _evaluate_trust_policy(document, caller, context))
+        if context is not None and not allowed:
+            reason = "the role's trust policy does not allow it"
+            self.note(Decision(context.principal_arn, context.action, context.resource_arn, False, reason))
+        return allowed
+
+
+def _name_what_was_refused(service: str, action: str, principal: str, request: str, **named: Any) -> Any:
+    refused = _refused.get()
+    if refused:
+        action, named["resource_arn"] = refused
+    return _denied_response(service, action, principal, request, **named)
+
+
+def authorize_with(authorizer: Authorizer) -> None:
+    """Let ours take part in every decision about a call."""
+    iam_actions.extract_iam_action, iam_actions.extract_resource_arn = authorizer.action_of, authorizer.resource_of
+    iam_evaluator.enforce, iam_evaluator.evaluate_trust_policy = authorizer.enforce, authorizer.trusted
+    iam_actions.access_denied_response = _name_what_was_refused
+
+
+def _note(note: Notes, key: str, action: str, resource: str, denied: Any) -> None:
+    known = session(key)
+    if known:
+        reason = "" if denied is None else getattr(denied, "reason", "") or getattr(denied, "message", "")
+        sid = getattr(denied, "matched_sid", "")
+        note(Decision(str(known["Arn"]), action, resource, denied is None, f"{reason} {sid}".strip()))
+
+
+def _tag_keys(resource: str) -> Document:
+    from ministack.services import tagging
+
+    return {f"aws:resourcetag/{name}".lower(): value for name, value in (tagging.resource_tags(resource) or {}).items()}
+
+
+def decide(key: str, action: str, resource: str, keys: Document) -> Decision:
+    """Whether the principal of an access key may do an action: its policies, boundary and the resource's own policy."""
+    principal = iam_evaluator.resolve_principal(key, account())
+    if isinstance(principal, iam_evaluator.AuthError):
+        return Decision(key, action, resource, False, principal.message)
+    if principal.policies is None:
+        return Decision(principal.arn, action, resource, True)
+    context = iam_evaluator.EvalContext(
+        principal_arn=principal.arn,
+        principal_type=principal.type,
+        principal_account=principal.account,
+        action=action,
+        resource_arn=resource,
+        region=region(),
+        service_context={"aws:tagkeys": None}
+        | _tag_keys(resource)
+        | {name.lower(): value for name, value in keys.items()},
+        principal_keys=principal.keys,
+    )
+    result = iam_evaluator.evaluate(context, principal.policies, *principal.limits)
+    reason = f"{result.reason} {result.matched_sid}".strip()
+    return Decision(principal.arn, action, resource, result.decision == "Allow", reason)
+
+
+def policy_allows(document: str | None, principal: str, action: str, resource: str) -> bool:
+    """Whether a resource's own policy lets a principal, of whichever account, do an action."""
+    context = iam_evaluator.EvalContext(
+        principal_arn=principal,
+        principal_type="AssumedRole" if ":assumed-role/" in principal else "Root",
+        principal_account=principal.split(":")[4],
+        action=action,
+        resource_arn=resource,
+        region=region(),
+    )
+    return cast(str, iam_evaluator.evaluate_resource_policy(document, context).decision) == "Allow"
+
+
+def role_policies(arn: str) -> list[Document]:
+    """The policy documents of a role, inline and attached; its boundary is not among them."""
+    found = role(arn)
+    if found is None:
+        return []
+    owner = arn.split(":")[4]
+    attached = [iam_evaluator._resolve_managed_policy_document(item, owner) for item in found["AttachedPolicies"]]
+    documents = [*found["InlinePolicies"].values(), *(item for item in attached if item)]
+    return [json.loads(item) if isinstance(item, str) else item for item in documents]
+
+
+KMS_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"
+
+
+def encryption_of(bucket: str, name: str, *, written: bool) -> tuple[str, bool] | None:
+    """The ARN of the key that an object has, or gets by its bucket's default, and whether it is a bucket key."""
+    owner = s3._bucket_owner_account(bucket)
+    if owner is None:
+        return None
+    with scope(owner, region()):
+        held = s3._buckets[bucket]["objects"].get(name)
+        default = s3._bucket_default_sse_headers(bucket)
+        headers = default if written else s3._stored_sse_headers(held) if held else {}
+        found = headers.get(KMS_HEADER)
+        shared = "<BucketKeyEnabled>true" in (s3._bucket_encryption.get(bucket) or "")
+    if not found:
+        return None
+    return (found if found.startswith("arn:") else f"arn:aws:kms:{region()}:{owner}:key/{found}"), shared
+
+
+def key_aliases(arn: str) -> list[str]:
+    """The names of the aliases of a key; none for what is no ARN."""
+    from ministack.services import kms
+
+    if not arn.startswith("arn:"):
+        return []
+    _, _, _, place, owner, resource = arn.split(":")
+    with scope(owner, place):
+        return [alias.rpartition(":")[2] for alias, key in kms._aliases.items() if key == resource.rpartition("/")[2]]
+
+
+def on_resource_tags(function: Callable[[str], "dict[str, str] | None"]) -> None:
+    """Let function(ARN) give the tags of resources that ministack does not know, for aws:ResourceTag conditions."""
+    from ministack.services import tagging
+
+    known = tagging.resource_tags
+    tagging.resource_tags = lambda arn: function(arn) or known(arn)
+
+
+# State
+
+
+def persisted() -> bool:
+    """Whether ministack keeps its state in files."""
+    return cast(bool, persistence.PERSIST_STATE)
+
+
+def save() -> None:
+    """Write the state of every service of ministack; call it on the event loop, where nothing changes meanwhile."""
+    persistence.save_all(app._build_persistence_save_dict())
+
+
+def reset_ministack() -> None:
+    """Forget what ministack keeps, in its files too."""
+    app._reset_all_state()
+
+
+def event_loop() -> asyncio.AbstractEventLoop | None:
+    """The loop that serves the requests."""
+    return cast("asyncio.AbstractEventLoop | None", app._MAIN_LOOP)

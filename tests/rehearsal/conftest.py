@@ -1,0 +1,108 @@
+"""One emulator for the session, an account of its own for each test."""
+
+import itertools
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rehearsal import host
+
+_accounts = itertools.count(100000000001)
+WAIT_SECONDS = 60
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[host.Emulator]:
+    """A running emulator; permissions are not enforced."""
+    with host.emulator(tmp_path_factory.mktemp("emulator")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[host.Emulator]:
+    """A running emulator that checks every call."""
+    with host.emulator(tmp_path_factory.mktemp("enforcing"), enforce=True) as running:
+        yield running
+
+
+def allow(*actions: str, resource: Any = "*", **condition: Any) -> dict[str, Any]:
+    """A statement that allows actions."""
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": resource}
+    return statement | ({"Condition": condition} if condition else {})
+
+
+class Account:
+    """An account of the emulator that nothing else uses: clients to it, and what tests do in it."""
+
+    def __init__(self, running: host.Emulator, number: str) -> None:
+        self.emulator, self.id = running, number
+
+    def client(self, service: str, region: str = "us-east-1") -> Any:
+        """A client as the account's root."""
+        return self.emulator.client(service, self.id, region)
+
+    def store(self, name: str, content: str | bytes | dict[str, Any]) -> str:
+        """Put an object into a bucket of this account; its https URL."""
+        bucket = f"bucket-of-{self.id}"
+        s3 = self.client("s3")
+        s3.create_bucket(Bucket=bucket)
+        s3.put_object(Bucket=bucket, Key=name, Body=json.dumps(content) if isinstance(content, dict) else content)
+        return f"https://{bucket}.s3.us-east-1.amazonaws.com/{name}"
+
+    def role(self, name: str, service: str, *statements: dict[str, Any], **more: Any) -> str:
+        """Make a role that a service and this account's root may assume; its ARN."""
+        principal = {"Service": service, "AWS": f"arn:aws:iam::{self.id}:root"}
+        trust = {"Statement": [{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}]}
+        iam = self.client("iam")
+        made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust), **more)["Role"]
+        if statements:
+            policy = {"Version": "2012-10-17", "Statement": list(statements)}
+            iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(policy))
+        return str(made["Arn"])
+
+    def stack(self, name: str, template: dict[str, Any] | str, **more: Any) -> dict[str, Any]:
+        """Make a stack and wait for it to settle."""
+        body = json.dumps(template) if isinstance(template, dict) else template
+        given = {"TemplateURL": self.store(f"{name}.yaml", body)} if len(body) > 51200 else {"TemplateBody": body}
+        formation = self.client("cloudformation")
+        formation.create_stack(StackName=name, Capabilities=["CAPABILITY_NAMED_IAM"], **given, **more)
+        return self.settled(name)
+
+    def settled(self, name: str) -> dict[str, Any]:
+        """A stack once nothing is in progress."""
+        until = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < until:
+            stack: dict[str, Any] = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+            if not stack["StackStatus"].endswith("_IN_PROGRESS"):
+                return stack
+            time.sleep(0.05)
+        raise AssertionError(f"{name} is {stack['StackStatus']} after {WAIT_SECONDS} seconds")
+
+    def reasons(self, name: str) -> str:
+        """Why resources of a stack failed."""
+        events = self.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
+        return "\n".join(
+            event.get("ResourceStatusReason", "") for event in events if "FAILED" in event["ResourceStatus"]
+        )
+
+
+@pytest.fixture
+def account(emulator: host.Emulator) -> Account:
+    """An account of this test's own."""
+    return Account(emulator, str(next(_accounts)))
+
+
+@pytest.fixture
+def guarded(enforcing: host.Emulator) -> Account:
+    """An account of this test's own, where permissions are enforced."""
+    return Account(enforcing, str(next(_accounts)))
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A folder for an emulator of this test's own."""
+    return tmp_path / "emulator"

@@ -1,0 +1,71 @@
+"""An emulator that is killed and started again goes on where it was: builds, approvals, queues."""
+
+from pathlib import Path
+from typing import Any
+
+from rehearsal import host
+from tests.rehearsal.conftest import Account
+from tests.rehearsal.engines import until
+from tests.rehearsal.test_codepipeline import Delivery, approval, build, stage
+
+NUMBER = "100900000003"
+# It ends only once somebody says so, with a file outside of the build.
+WAIT = 'version: 0.2\nphases: {build: {commands: ["until test -f $SIGNAL; do sleep 0.05; done"]}}\n'
+
+
+def saved(state: Path, text: str) -> bool:
+    """Whether the executions' file, as a restart would read it, holds a text."""
+    return any(text.encode() in path.read_bytes() for path in (state / "stores").glob("*.pickle"))
+
+
+def test_an_approval_outlives_the_emulator(state: Path) -> None:
+    with host.emulator(state) as running:
+        delivery = Delivery(Account(running, NUMBER))
+        pipeline = delivery.create(stage("Approve", approval()), stage("Last", approval("End")))
+        token = delivery.token(pipeline, "Approve")
+        place = {"pipelineName": pipeline, "stageName": "Last", "transitionType": "Inbound"}
+        delivery.client.disable_stage_transition(**place, reason="holiday")
+        until(lambda: saved(state, token) and saved(state, "holiday"))
+        running.kill()
+    with host.emulator(state) as again:
+        client = Account(again, NUMBER).client("codepipeline")
+        assert (
+            client.list_action_executions(pipelineName=pipeline)["actionExecutionDetails"][0]["actionName"] == "Approve"
+        )
+        result = {"summary": "", "status": "Approved"}
+        until(lambda: _state(client, pipeline, 1).get("status") == "InProgress")
+        client.put_approval_result(
+            pipelineName=pipeline, stageName="Approve", actionName="Approve", result=result, token=token
+        )
+        until(lambda: client.get_pipeline_state(name=pipeline)["stageStates"][2].get("inboundExecution"))
+        client.enable_stage_transition(**place)
+        until(lambda: _state(client, pipeline, 2).get("token"))
+
+
+def _state(client: Any, pipeline: str, number: int) -> dict[str, Any]:
+    found: dict[str, Any] = client.get_pipeline_state(name=pipeline)["stageStates"][number]["actionStates"][0]
+    latest: dict[str, Any] = found.get("latestExecution", {})
+    return latest
+
+
+def test_a_build_that_was_cut_off_runs_again_for_its_pipeline(state: Path, tmp_path: Path) -> None:
+    signal = tmp_path / "signal"
+    with host.emulator(state) as running:
+        delivery = Delivery(Account(running, NUMBER))
+        project = delivery.project("waiting", WAIT)
+        pipeline = delivery.create(stage("Build", build("Build", project, {"SIGNAL": str(signal)})))
+        identifier = str(until(lambda: delivery.action(pipeline, "Build").get("externalExecutionId")))
+        until(lambda: saved(state, identifier))
+        running.kill()
+    with host.emulator(state) as again:
+        account = Account(again, NUMBER)
+        signal.touch()
+        client = account.client("codepipeline")
+        status = until(lambda: _ended(client, pipeline))
+        assert status == "Succeeded"
+        assert account.client("codebuild").list_builds()["ids"] == [identifier]
+
+
+def _ended(client: Any, pipeline: str) -> str:
+    status: str = client.list_pipeline_executions(pipelineName=pipeline)["pipelineExecutionSummaries"][0]["status"]
+    return "" if status == "InProgress" else status
