@@ -12,7 +12,7 @@ SCANNER := .venv/scanners/$(notdir $(BIN))/python
 EMULATOR := .venv/emulator/$(notdir $(BIN))/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock hooks demo test check bake bench clean
+.PHONY: help install lock hooks demo test check bake publish create upgrade delete doctor bench clean
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -54,6 +54,23 @@ check: install .venv/scanners.installed .venv/emulator.installed ## style, types
 
 bake: install ## a project with the default answers, afresh in build/bake/
 	@$(PY) -m scripts.bake build/bake
+
+# The product of the Service Catalog: `make create NAME=churn`, and what else a verb takes in ARGS: `make publish ARGS=--plan`
+export NAME
+publish: install ## offer the project inside SageMaker Studio: a product with a portfolio, roles and a seed
+	@$(PY) -m service_catalog publish $(ARGS)
+
+create: install ## a project from the product, as Studio's form makes it; NAME=churn
+	@$(PY) -m service_catalog create $(ARGS) $(if $(NAME),-- "$$NAME")
+
+upgrade: install ## a project's infrastructure to the newest version of the product; NAME=churn
+	@$(PY) -m service_catalog upgrade $(ARGS) $(if $(NAME),-- "$$NAME")
+
+delete: install ## a project with everything that was made for it; NAME=churn, ARGS=--plan shows what goes and what stays
+	@$(PY) -m service_catalog delete $(ARGS) $(if $(NAME),-- "$$NAME")
+
+doctor: install ## what is missing in the AWS account, with the commands that mend it
+	@$(PY) -m service_catalog doctor $(ARGS)
 
 bench: install ## the figures of the README, each beside its anchor
 	@$(PY) -m scripts.bench

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,10 +21,16 @@ GROUP = "churn-p-abc"
 
 
 @pytest.fixture(scope="module")
-def running(project_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    """An emulator whose jobs and endpoints run with the `local/` of a clean copy of the project."""
+def project(project_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project that may be changed."""
+    return Path(shutil.copytree(project_folder, tmp_path_factory.mktemp("copy") / "project"))
+
+
+@pytest.fixture(scope="module")
+def running(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """An emulator whose jobs and endpoints run with the project's `local/`."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REHEARSAL_PROJECT", str(project_folder))
+        patch.setenv("REHEARSAL_PROJECT", str(project))
         patch.setenv("REHEARSAL_PACE", "100")
         with host.emulator(tmp_path_factory.mktemp("real")) as emulator:
             yield Account(emulator, ACCOUNT)
@@ -55,11 +62,11 @@ def _environment(address: str, roles: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def execution(running: Account, roles: str, project_folder: Path) -> dict[str, Any]:
+def execution(running: Account, roles: str, project: Path) -> dict[str, Any]:
     """What `make train` starts, when it has ended."""
     environment = _environment(running.emulator.address, roles)
     command = [sys.executable, "-m", "model_build", "run", "--no-wait"]
-    done = subprocess.run(command, cwd=project_folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     sagemaker = running.client("sagemaker")
     (pipeline,) = sagemaker.list_pipelines()["PipelineSummaries"]

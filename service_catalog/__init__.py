@@ -1,0 +1,1 @@
+"""Offers the project of this repository inside SageMaker Studio: `python -m service_catalog --help`."""

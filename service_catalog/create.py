@@ -1,0 +1,219 @@
+"""create: a project from the published product, as Studio's form makes it, with progress and reasons for failures.
+
+Everything that can be known to be wrong is said before anything is made: the name, every answer, a name that is taken.
+A run that was killed, or a second one at the same time, goes on waiting for the project that the first one asked for.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+from rich.console import Console
+from rich.text import Text
+
+from service_catalog import answers, names, plan, seed
+from service_catalog.answers import Question
+from service_catalog.aws.buckets import Bucket
+from service_catalog.aws.catalog import Product, Version
+from service_catalog.aws.stacks import Stack
+from service_catalog.aws.studio import Project, pairs
+from service_catalog.errors import ProductError, ProjectError, nearest
+from service_catalog.plan import Change
+from service_catalog.progress import Progress, Watch
+from service_catalog.publish import CATALOG
+from service_catalog.release import Place
+from service_catalog.template import Template
+from service_catalog.waiting import Site
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The project that somebody wants."""
+
+    name: str
+    product: str = names.PRODUCT
+    version: str = ""
+    answers: Mapping[str, str] | None = None
+    description: str = ""
+    folder: Path | None = None
+    channel: str = CATALOG
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the project is made from, in words and as the API takes it."""
+
+    words: str
+    questions: tuple[Question, ...]
+    product: Product | None = None
+    version: Version | None = None
+    path: str = ""
+    address: str = ""
+
+
+def changes(site: Site, wish: Wish) -> list[Change]:
+    """What it takes. Raises CatalogError for everything that would make it fail later."""
+    answers.check_name(wish.name)
+    present = site.studio.project(wish.name)
+    if present is not None:
+        return [_present(site, wish, present)]
+    origin = origin_of(site, wish)
+    bucket = _bucket(site)
+    packed = seed.from_folder(wish.folder) if wish.folder else None
+    given = dict(wish.answers or {})
+    if packed:
+        given |= {"SeedBucket": bucket.name, "SeedKey": names.seed_key(packed.sha256)}
+    answers.check(origin.questions, given)
+    seeds = [_seed(bucket, packed)] if packed else []
+    return [*seeds, _project(site, wish, origin, given)]
+
+
+def _bucket(site: Site) -> Bucket:
+    name = names.account_bucket(site.account.id, site.account.region)
+    return Bucket(site.account.client("s3"), name, site.account.id)
+
+
+def _seed(bucket: Bucket, packed: seed.Seed) -> Change:
+    key, detail = names.seed_key(packed.sha256), f"{packed.files} files of {packed.origin}"
+    if not bucket.exists():
+        raise ProductError(f"There is no bucket {bucket.name} for the seed: publish first.")
+    if bucket.holds(key, packed.content):
+        return Change("keep", "seed", key, detail)
+
+    def upload(_: Watch) -> None:
+        bucket.put_once(key, packed.content, "application/zip")
+
+    return Change("create", "seed", key, detail, upload)
+
+
+# --- what it is made from --------------------------------------------------------------------------------------------
+
+
+def origin_of(site: Site, wish: Wish) -> Origin:
+    """The product's version, or the template of the S3 channel, with the questions it asks. Raises ProductError."""
+    return _from_catalog(site, wish) if wish.channel == CATALOG else _from_s3(site)
+
+
+def _from_catalog(site: Site, wish: Wish) -> Origin:
+    product = site.catalog.offered(wish.product)
+    version, path = choose(site.catalog.versions(product), wish.version, product), site.catalog.path(product)
+    found = site.catalog.parameters(product, version, path)
+    questions = tuple(Question.from_catalog(item) for item in found)
+    address = Place.of(site.account).template_of(version) or site.catalog.address(product, version)
+    return Origin(f"{product.name}, version {version.name}", questions, product, version, path, address)
+
+
+def _from_s3(site: Site) -> Origin:
+    bucket, key = _bucket(site), names.studio_key(names.STUDIO_TEMPLATE)
+    template = Template(key, bucket.read(key).decode("utf-8"))
+    questions = tuple(Question.from_template(name, declared) for name, declared in template.parameters.items())
+    return Origin(f"s3://{bucket.name}/{key}", questions, address=Place.of(site.account).address(key))
+
+
+def choose(versions: Sequence[Version], name: str, product: Product) -> Version:
+    """The newest version that is offered, or the named one. Raises ProductError."""
+    offered = [version for version in versions if version.is_active]
+    if not name and offered:
+        return offered[-1]
+    named = [version for version in versions if version.name == name]
+    if not named:
+        known = [version.name for version in offered]
+        raise ProductError(f"{product.name!r} has no version {name or 'that is offered'}{nearest(name, known)}")
+    if not named[0].is_active:
+        raise ProductError(f"Version {name} of {product.name!r} is retired{nearest('', [v.name for v in offered])}")
+    return named[0]
+
+
+# --- the project -----------------------------------------------------------------------------------------------------
+
+
+def _project(site: Site, wish: Wish, origin: Origin, given: Mapping[str, str]) -> Change:
+    def make(watch: Watch) -> None:
+        try:
+            _ask(site, wish, origin, given)
+        except ClientError:
+            if site.studio.project(wish.name) is None:
+                raise
+            watch("somebody else asked for it at the same time")
+        _require_complete(site, wish.name, watch)
+
+    words = ", ".join(f"{key}={value}" for key, value in sorted(given.items()))
+    return Change("create", "project", wish.name, f"from {origin.words}" + (f" with {words}" if words else ""), make)
+
+
+def _ask(site: Site, wish: Wish, origin: Origin, given: Mapping[str, str]) -> None:
+    description = wish.description or f"Made from {origin.words}"
+    if origin.product and origin.version:
+        details: dict[str, Any] = {"ProductId": origin.product.id, "ProvisioningArtifactId": origin.version.id}
+        details |= {"PathId": origin.path, "ProvisioningParameters": pairs(given)}
+        site.studio.create_from_product(wish.name, description, details)
+        return
+    role = names.launch_role_arn(site.account.partition, site.account.id)
+    provider = {"TemplateName": names.STUDIO_TEMPLATE, "TemplateURL": origin.address, "RoleARN": role}
+    site.studio.create_from_template(wish.name, description, {**provider, "Parameters": pairs(given)})
+
+
+def _require_complete(site: Site, name: str, watch: Watch) -> None:
+    """Wait. Raises ProjectError with the first thing that went wrong."""
+    found = site.settled(name, watch)
+    if found is None or not found.is_complete:
+        cause = site.failure(found) if found else "it was deleted meanwhile"
+        raise ProjectError(
+            f"Project {name} failed. The first thing that went wrong: {cause}\nRemove that cause, then: "
+            f"python -m service_catalog delete {name} && python -m service_catalog create {name} …"
+        )
+
+
+def _present(site: Site, wish: Wish, present: Project) -> Change:
+    """What to do about a project that has the name already. Raises ProjectError unless it is the wanted one."""
+    if present.is_in_progress and not present.status.startswith("Delete"):
+
+        def wait(watch: Watch) -> None:
+            _require_complete(site, wish.name, watch)
+
+        return Change(
+            "create", "project", wish.name, f"{present.status}: somebody asked for it already; wait for it", wait
+        )
+    if not present.is_complete:
+        cause = "it is being deleted" if present.is_in_progress else site.failure(present)
+        raise ProjectError(
+            f"There is a project {wish.name} already, in {present.status}: {cause}\n"
+            f"Remove it with `python -m service_catalog delete {wish.name}`, or choose another name."
+        )
+    return Change("keep", "project", wish.name, f"is there already, with the id {present.id}; nothing was made")
+
+
+# --- the verb --------------------------------------------------------------------------------------------------------
+
+
+def create(site: Site, wish: Wish, console: Console, only_plan: bool = False) -> list[Change]:
+    """Show what it takes, and unless it is only a plan, do it and show the project's outputs. Raises CatalogError."""
+    with Progress(console).step("check name and answers"):
+        found = changes(site, wish)
+    plan.show(found, console)
+    if only_plan:
+        return found
+    plan.carry_out(found, Progress(console))
+    project = site.studio.project(wish.name)
+    stack = site.stack(project) if project else None
+    if stack:
+        show_outputs(stack, console)
+        console.print(Text(next_words(stack), style="bold"), soft_wrap=True)
+    return found
+
+
+def show_outputs(stack: Stack, console: Console) -> None:
+    """A stack's outputs with what they mean; values stand on lines of their own, for copying."""
+    for key, value in stack.outputs.items():
+        console.print(Text.assemble((key, "bold"), "  ", (stack.descriptions.get(key, ""), "dim")), soft_wrap=True)
+        console.print(Text(f"  {value}"), soft_wrap=True)
+
+
+def next_words(stack: Stack) -> str:
+    """What to do with a new project."""
+    clone = (
+        f"git clone {stack.outputs['RepositoryUrl']}" if "RepositoryUrl" in stack.outputs else "clone its repository"
+    )
+    return f"The first training has started by itself. To work on it: {clone}"

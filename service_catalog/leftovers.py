@@ -1,0 +1,121 @@
+"""What a deleted project leaves: what its template keeps on purpose, and what has its tag and belongs to no stack."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from service_catalog import names
+from service_catalog.aws import tagged
+from service_catalog.aws.account import Account
+from service_catalog.aws.stacks import Stack, Stacks
+from service_catalog.plan import Change
+from service_catalog.template import read
+
+ID_TAG, NAME_TAG = "sagemaker:project-id", "sagemaker:project-name"
+# Type to what people call it, why it stays, and what removes it for good.
+_KEPT = {
+    "AWS::CodeCommit::Repository": (
+        "repository",
+        "the code",
+        "aws codecommit delete-repository --repository-name sagemaker-{unique}",
+    ),
+    "AWS::SageMaker::ModelPackageGroup": (
+        "models",
+        "the models and who approved them",
+        "aws sagemaker delete-model-package-group --model-package-group-name {unique}  # once it is empty",
+    ),
+    "AWS::S3::Bucket": (
+        "bucket",
+        "training data, models and captured requests",
+        "aws s3api delete-bucket --bucket {id}  # once it is empty: console, S3, Empty",
+    ),
+    "AWS::KMS::Alias": ("key's name", "names the key", "aws kms delete-alias --alias-name {id}"),
+    "AWS::KMS::Key": (
+        "key",
+        "without it nobody can read the bucket",
+        "aws kms schedule-key-deletion --key-id {id}  # after the bucket",
+    ),
+    "AWS::Logs::LogGroup": (
+        "logs",
+        "who did what; each entry goes when its retention ends",
+        "aws logs delete-log-group --log-group-name {id}",
+    ),
+}
+# Records of what was done: they cost nothing, and most of them cannot be deleted.
+_RECORDS = (
+    "training-job/",
+    "processing-job/",
+    "transform-job/",
+    "hyper-parameter-tuning-job/",
+    "model-package/",
+    ":pipeline/",
+)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A resource that its stack leaves behind."""
+
+    type: str
+    id: str
+    command: str
+
+
+def retained(stacks: Stacks, stack: Stack, project: names.Project) -> Iterator[Kept]:
+    """What a stack leaves behind when it is deleted, by its own template."""
+    declared = read(stacks.template(stack.id), stack.name).get("Resources") or {}
+    for item in stacks.resources(stack.id):
+        policy = declared.get(item["LogicalResourceId"], {}).get("DeletionPolicy", "Delete")
+        if policy.startswith("Retain") and (id_ := item.get("PhysicalResourceId")):
+            words = _KEPT.get(item["ResourceType"], ("", "", ""))[2]
+            yield Kept(item["ResourceType"], id_, words.format(id=id_, unique=project.unique))
+
+
+def summary(kept: Iterable[Kept]) -> Iterator[Change]:
+    """One line for each kind of what stays, with the reason."""
+    by_type = defaultdict(list)
+    for item in kept:
+        by_type[item.type].append(item.id.rpartition("model-package-group/")[2])
+    for type_, ids in sorted(by_type.items(), key=lambda pair: [*_KEPT, pair[0]].index(pair[0])):
+        word, reason, _ = _KEPT.get(type_, (type_.partition("::")[2], "its template says so", ""))
+        yield Change("keep", word, ids[0] if len(ids) == 1 else f"{ids[0]} and {len(ids) - 1} more", reason)
+
+
+def commands(kept: Iterable[Kept]) -> str:
+    """How to remove it for good, in an order that works."""
+    order = list(_KEPT)
+    known = sorted((item for item in kept if item.type in order), key=lambda item: (order.index(item.type), item.id))
+    return "\n".join(f"  {item.command}" for item in known)
+
+
+def orphans(account: Account, project_id: str, known: Iterable[str]) -> Iterator[Change]:
+    """What carries the project's tag and belongs to none of its stacks: nobody else will ever delete it."""
+    ids = {_last(id_) for id_ in known}
+    for arn, _ in tagged.resources(account.client("resourcegroupstaggingapi"), ID_TAG, project_id):
+        if not any(record in arn for record in _RECORDS) and not any(_is_of(arn, id_) for id_ in ids):
+            yield Change("note", "orphan", arn, "in no stack of the project: delete it by hand", place=account.place)
+
+
+def _last(id_: str) -> str:
+    """A physical id as ARNs end with it: queues have a URL."""
+    return id_.rpartition("/")[2] if id_.startswith("http") else id_
+
+
+def _is_of(arn: str, id_: str) -> bool:
+    return arn == id_ or (arn.endswith(id_) and (id_[0] in ":/" or arn[-len(id_) - 1] in ":/"))
+
+
+def of_name(account: Account, name: str) -> Iterator[Change]:
+    """What carries the name of a project that is gone."""
+    for arn, marks in tagged.resources(account.client("resourcegroupstaggingapi"), NAME_TAG, name):
+        yield Change("note", "left", arn, f"of a project that is gone, id {marks.get(ID_TAG, 'unknown')}")
+
+
+def of_nobody(account: Account, alive: set[str]) -> list[Change]:
+    """Everything with the tag of a project that is no more, of any name."""
+    found = tagged.resources(account.client("resourcegroupstaggingapi"), ID_TAG)
+    return [
+        Change("note", "left", arn, f"of project {marks.get(NAME_TAG, '?')}, id {marks[ID_TAG]}, which is gone")
+        for arn, marks in found
+        if marks[ID_TAG] not in alive
+    ]

@@ -1,0 +1,95 @@
+"""What a command is going to do, as a list that is shown first and then carried out.
+
+A change is found out by reading only; `apply` is the one thing that writes. It must bring about what it says whatever
+was done meanwhile, by an earlier run that was killed or by another at the same time: doing it twice is doing it once.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from service_catalog.progress import Progress, Watch
+
+Apply = Callable[[Watch], None]
+Ask = Callable[[str], bool]
+Action = Literal["create", "update", "repair", "delete", "stop", "keep", "note"]
+_MARKS: dict[str, tuple[str, str]] = {
+    "create": ("+", "green"),
+    "update": ("~", "yellow"),
+    "repair": ("~", "yellow"),
+    "delete": ("-", "red"),
+    "stop": ("■", "red"),
+    "keep": ("=", "dim"),
+    "note": ("!", "magenta"),
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line of a plan; without `apply` there is nothing to do."""
+
+    action: Action
+    kind: str
+    name: str
+    detail: str = ""
+    apply: Apply | None = None
+    place: str = ""
+
+    def title(self, with_place: bool) -> str:
+        """What a person reads while it is done."""
+        return f"{self.action} {self.kind} {self.name}" + (f" in {self.place}" if with_place and self.place else "")
+
+
+def pending(changes: Iterable[Change]) -> list[Change]:
+    """Those that have something to do."""
+    return [change for change in changes if change.apply is not None]
+
+
+def show(changes: Sequence[Change], console: Console) -> None:
+    """The plan as a table, then the sum of it."""
+    places = {change.place for change in changes if change.place}
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for heading in ("", "what", "name", *(["where"] if len(places) > 1 else []), "why"):
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("", "what"))
+    for change in changes:
+        mark, style = _MARKS[change.action]
+        where = [Text(change.place)] if len(places) > 1 else []
+        cells = (Text(mark), Text(change.kind), Text(change.name), *where, Text(change.detail))
+        table.add_row(*cells, style="dim" if change.action == "keep" else None)
+        _color(cells[:1], style)
+    console.print(table)
+    console.print(Text(summary(changes), style="bold"))
+
+
+def _color(cells: Iterable[Text], style: str) -> None:
+    for cell in cells:
+        cell.stylize(style)
+
+
+def summary(changes: Sequence[Change]) -> str:
+    """How many of each, such as "2 to create, 5 unchanged"."""
+    words = {
+        "create": "to create",
+        "update": "to update",
+        "repair": "to repair",
+        "delete": "to delete",
+        "stop": "to stop",
+        "keep": "stay as they are",
+        "note": "to note",
+    }
+    counted = ((action, sum(change.action == action for change in changes)) for action in words)
+    return ", ".join(f"{count} {words[action]}" for action, count in counted if count) or "nothing to do"
+
+
+def carry_out(changes: Iterable[Change], progress: Progress) -> None:
+    """Do all of it, in order, each with its line of progress. Stops at the first that fails."""
+    waiting = pending(changes)
+    several_places = len({change.place for change in waiting if change.place}) > 1
+    for change in waiting:
+        assert change.apply is not None  # noqa: S101 - pending() chose these
+        with progress.step(change.title(several_places)) as watch:
+            change.apply(watch)

@@ -1,0 +1,191 @@
+"""publish: this repository's project as a product that Studio offers, in one or several accounts and regions.
+
+Order: the account's stacks, then the objects, then product, version, portfolio and launch role, and the visibility tag
+at last. Everything is read and checked before anything is written, in every place. Killed at any moment, the next run
+takes up what is there; two at once make the same.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Console
+
+from service_catalog import foundations, names, plan, seed
+from service_catalog.aws.account import Account
+from service_catalog.aws.stacks import PAUSE_SECONDS, Stacks
+from service_catalog.errors import InputError, SourceError
+from service_catalog.foundations import Made
+from service_catalog.offering import Offering, Words
+from service_catalog.plan import Change
+from service_catalog.progress import Progress
+from service_catalog.release import Place, Release, Source
+
+CATALOG, S3 = "catalog", "s3"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody wants to have published."""
+
+    words: Words
+    channels: tuple[str, ...] = (CATALOG,)
+    version: str = ""
+    retired: tuple[str, ...] = ()
+    organization: str = ""
+    # Stages elsewhere: where we have credentials, and where only the account's number is known.
+    stage_accounts: Mapping[str, Account] = field(default_factory=dict)
+    stage_ids: Mapping[str, str] = field(default_factory=dict)
+    # Stack ("portfolio", "stage" or a stage's name) to parameters.
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    pause: float = PAUSE_SECONDS
+
+    def stage_id(self, stage: str) -> str:
+        """The account of a stage, empty if it is the tooling account."""
+        return self.stage_accounts[stage].id if stage in self.stage_accounts else self.stage_ids.get(stage, "")
+
+
+def require_committed(allowed: bool) -> str:
+    """A note if the repository has changes that no commit holds. Raises SourceError unless that is allowed."""
+    changed = seed.uncommitted()
+    if changed and not allowed:
+        shown = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
+        raise SourceError(f"No commit holds {shown}: commit first, or publish them all the same with --uncommitted.")
+    return f"{len(changed)} changes that no commit holds are part of this." if changed else ""
+
+
+def changes(accounts: Sequence[Account], source: Source, wish: Wish) -> list[Change]:
+    """Everything that publishing takes, in order. Raises CatalogError."""
+    _require_sense(accounts, wish)
+    made = Made()
+    return [change for account in accounts for change in _changes_in(account, source, wish, made)]
+
+
+def _changes_in(account: Account, source: Source, wish: Wish, made: Made) -> Iterator[Change]:
+    stacks = Stacks(account.client("cloudformation"), wish.pause)
+    release = release_for(account, source, wish)
+    offering = Offering(account, stacks, release, wish.words, wish.retired)
+    foundations.require_free(stacks, offering.bucket)
+    values = _portfolio_values(account, source, wish)
+    yield foundations.portfolio(account, stacks, source.portfolio, values, made).change()
+    yield from _stages(account, source, wish, made)
+    yield from offering.objects()
+    yield from offering.product() if CATALOG in wish.channels else ()
+    yield from offering.studio() if S3 in wish.channels else ()
+
+
+def release_for(account: Account, source: Source, wish: Wish) -> Release:
+    """The product for one account and region."""
+    return source.release(Place.of(account), defaults(account, wish), wish.version)
+
+
+def defaults(account: Account, wish: Wish) -> dict[str, str]:
+    """What the form shows filled in: accounts and organization, if the stages are elsewhere."""
+    elsewhere = any(wish.stage_id(stage) not in ("", account.id) for stage in names.STAGES)
+    ids = {f"{stage} account": (wish.stage_id(stage) or account.id) if elsewhere else "" for stage in names.STAGES}
+    return {**ids, "organization": wish.organization}
+
+
+def _portfolio_values(account: Account, source: Source, wish: Wish) -> dict[str, str]:
+    values = {"TemplateVersion": source.version_of(source.portfolio), **wish.values.get("portfolio", {})}
+    if S3 in wish.channels:
+        values["S3Channel"] = "on"
+    others = sorted({wish.stage_id(stage) for stage in names.STAGES} - {"", account.id})
+    if others:
+        values["StageAccountIds"] = ",".join(others)
+    return values
+
+
+# --- stages ----------------------------------------------------------------------------------------------------------
+
+
+def _stages(tooling: Account, source: Source, wish: Wish, made: Made) -> Iterator[Change]:
+    for stage in names.STAGES:
+        account = _account_of(stage, tooling, wish)
+        if account is None:
+            yield _by_somebody_else(stage, tooling, source, wish)
+            continue
+        stacks = Stacks(account.client("cloudformation"), wish.pause)
+        values = _stage_values(stage, tooling, source, wish)
+        yield foundations.stage(account, stacks, source.stage, values, made).change()
+
+
+def _account_of(stage: str, tooling: Account, wish: Wish) -> Account | None:
+    """The account of a stage; None if we have no credentials there."""
+    if stage in wish.stage_accounts:
+        return wish.stage_accounts[stage].in_region(tooling.region)
+    return tooling if wish.stage_ids.get(stage, tooling.id) == tooling.id else None
+
+
+def _stage_values(stage: str, tooling: Account, source: Source, wish: Wish) -> dict[str, str]:
+    given = {**wish.values.get("stage", {}), **wish.values.get(stage, {})}
+    version = source.version_of(source.stage)
+    fixed = {"StageName": stage, "ToolingAccountId": tooling.id, "TemplateVersion": version}
+    organization = {"OrganizationId": wish.organization} if wish.organization else {}
+    return {key: value for key, value in {**fixed, **organization}.items() if key in source.stage.parameters} | given
+
+
+def _by_somebody_else(stage: str, tooling: Account, source: Source, wish: Wish) -> Change:
+    """A line with the command for an administrator of the stage's account."""
+    values = _stage_values(stage, tooling, source, wish)
+    words = " ".join(f"{key}={value}" for key, value in sorted(values.items()))
+    command = (
+        f"an administrator of {wish.stage_id(stage)} runs: aws cloudformation deploy "
+        f"--stack-name {names.stage_stack(stage)} "
+        f"--template-file service_catalog/stage.yaml --capabilities CAPABILITY_NAMED_IAM --region {tooling.region} "
+        f"--parameter-overrides {words}"
+    )
+    return Change("note", "stack", names.stage_stack(stage), command, place=wish.stage_id(stage))
+
+
+def _require_sense(accounts: Sequence[Account], wish: Wish) -> None:
+    """Raises InputError for accounts that cannot go together."""
+    ids = {stage: wish.stage_id(stage) for stage in names.STAGES}
+    tooling = {account.id for account in accounts}
+    elsewhere = [stage for stage, id_ in ids.items() if id_ and id_ not in tooling]
+    problems = [
+        f"the account of {stage} is {id_!r}, and must be 12 digits"
+        for stage, id_ in ids.items()
+        if id_ and not (id_.isdecimal() and len(id_) == 12)
+    ]
+    partitions = {account.partition for account in (*accounts, *wish.stage_accounts.values())}
+    if len(partitions) > 1:
+        problems.append(
+            f"the profiles are of different partitions ({', '.join(sorted(partitions))}): no role reaches across"
+        )
+    if elsewhere and len(tooling) > 1:
+        problems.append(
+            "stages in other accounts belong to one tooling account: publish each with a --profile of its own"
+        )
+    if len(elsewhere) == 2 and ids["staging"] == ids["prod"]:
+        problems.append(f"staging and prod are both {ids['prod']}: give each an account of its own, or keep both here")
+    if problems:
+        raise InputError(problems)
+
+
+# --- the verb --------------------------------------------------------------------------------------------------------
+
+
+def publish(
+    accounts: Sequence[Account], source: Source, wish: Wish, console: Console, only_plan: bool = False
+) -> list[Change]:
+    """Show what it takes, and unless it is only a plan, do it. Raises CatalogError."""
+    with Progress(console).step("read what is there"):
+        found = changes(accounts, source, wish)
+    plan.show(found, console)
+    if not only_plan:
+        plan.carry_out(found, Progress(console))
+    return found
+
+
+def next_words(accounts: Iterable[Account], source: Source, wish: Wish) -> str:
+    """What was published, and what to do with it."""
+    lines = []
+    for account in accounts:
+        release = release_for(account, source, wish)
+        lines.append(f"{wish.words.name}, version {release.version}, in {account.place}")
+        if S3 in wish.channels:
+            lines.append(f"  launch role for the S3 channel: {names.launch_role_arn(account.partition, account.id)}")
+    create = "  in Studio: Deployments, Projects, Create project, Organization templates"
+    return "\n".join(
+        [*lines, "Create a project from it:", create, "  here:      python -m service_catalog create NAME"]
+    )

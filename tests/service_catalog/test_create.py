@@ -1,0 +1,186 @@
+"""create against an emulator that really expands the product's stack: as Studio's form does, and with its failures."""
+
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from service_catalog import create, names, publish
+from service_catalog.aws.account import Account
+from service_catalog.create import Wish
+from service_catalog.errors import InputError, ProductError, ProjectError
+from service_catalog.offering import Words
+from service_catalog.plan import Change
+from service_catalog.release import Source
+from service_catalog.waiting import Site
+from tests.service_catalog.accounts import Accounts, Calls, Killed
+
+PAUSE = 0.05
+
+
+def site(account: Account) -> Site:
+    return Site(account, PAUSE)
+
+
+def watched(accounts: Accounts, account: Account, calls: Calls) -> Site:
+    """The same account, each call watched."""
+    return site(Account(calls.watch(accounts.session(account.id))))
+
+
+def run(account: Account, console: Console, name: str, only_plan: bool = False, **wish: Any) -> list[Change]:
+    return create.create(site(account), Wish(name, **wish), console, only_plan)
+
+
+def test_a_plan_makes_nothing(accounts: Accounts, published: Account, console: Console) -> None:
+    calls = Calls()
+    found = create.create(watched(accounts, published, calls), Wish("planned"), console, only_plan=True)
+    assert calls.writes == []
+    assert [(change.action, change.name) for change in found] == [("create", "planned")]
+    assert site(published).studio.project("planned") is None
+
+
+def test_a_project_is_made_with_its_answers_and_its_outputs_are_told(
+    accounts: Accounts, published: Account, console: Console, printed: Callable[[], str]
+) -> None:
+    run(published, console, "made", answers={"Owner": "me@example.com"}, description="Mine")
+    console.file.flush()
+    project = site(published).studio.project("made")
+    assert project and project.is_complete
+    stack = site(published).stack(project)
+    assert stack and stack.parameters["Owner"] == "me@example.com"
+    assert stack.parameters["SageMakerProjectName"] == "made"
+    for key, value in stack.outputs.items():
+        assert key in printed()
+        assert value in printed()
+    calls = Calls()
+    again = create.create(watched(accounts, published, calls), Wish("made"), console)
+    assert calls.writes == []
+    assert [change.action for change in again] == ["keep"]
+
+
+def test_killed_after_the_request_the_next_run_waits_for_the_project(
+    accounts: Accounts, published: Account, console: Console
+) -> None:
+    with pytest.raises(Killed):
+        create.create(watched(accounts, published, Calls(1)), Wish("killed"), console)
+    run(published, console, "killed")
+    project = site(published).studio.project("killed")
+    assert project and project.is_complete
+
+
+def test_two_at_once_make_one(published: Account, accounts: Accounts) -> None:
+    failures: list[BaseException] = []
+
+    def one() -> None:
+        try:
+            run(accounts.new(number=published.id), Console(quiet=True), "twice")
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert list(site(published).studio.projects()).count("twice") == 1
+
+
+# --- refused before anything is made ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["x" * 33, "a_b", ""])
+def test_a_name_that_sagemaker_would_refuse_is_refused_first(accounts: Accounts, console: Console, name: str) -> None:
+    calls = Calls()
+    with pytest.raises(InputError):
+        create.create(site(Account(calls.watch(accounts.session(accounts.number())))), Wish(name), console)
+    assert calls.made == []
+
+
+def test_wrong_answers_are_refused_all_at_once(accounts: Accounts, published: Account, console: Console) -> None:
+    calls = Calls()
+    wish = Wish("wrong", answers={"Ownr": "me", "StagingAccountId": "12", "ConnectionArn": "arn:aws:s3:::b"})
+    with pytest.raises(InputError) as caught:
+        create.create(watched(accounts, published, calls), wish, console)
+    assert len(caught.value.problems) == 3
+    assert calls.writes == []
+
+
+def test_a_product_that_nobody_published_is_said(account: Account, console: Console) -> None:
+    with pytest.raises(ProductError, match="Either nobody has published it"):
+        run(account, console, "early")
+
+
+def test_versions_are_chosen_by_name_and_retired_ones_are_not_offered(
+    account: Account, source: Source, console: Console
+) -> None:
+    wish = publish.Wish(Words(names.PRODUCT), version="1.0", pause=0.02)
+    publish.publish([account], source, wish, console)
+    publish.publish([account], source, replace(wish, version="1.1", retired=("1.0",)), console)
+    catalog = site(account).catalog
+    product = catalog.offered(names.PRODUCT)
+    versions = catalog.versions(product)
+    assert create.choose(versions, "", product).name == "1.1"
+    assert create.choose(versions, "1.1", product).name == "1.1"
+    with pytest.raises(ProductError, match=r"Version 1\.0 .* is retired; there is 1\.1"):
+        create.choose(versions, "1.0", product)
+    with pytest.raises(ProductError, match=r"has no version 1\.2; did you mean '1\.1'"):
+        create.choose(versions, "1.2", product)
+
+
+# --- failures --------------------------------------------------------------------------------------------------------
+
+
+def test_answers_that_do_not_go_together_fail_with_the_words_of_the_template(
+    published: Account, console: Console
+) -> None:
+    with pytest.raises(ProjectError, match=r"ProdAccountId must be given when StagingAccountId is(.|\n)*delete alone"):
+        run(published, console, "alone", answers={"StagingAccountId": "222222222222"})
+    with pytest.raises(ProjectError, match=r"There is a project alone already, in CreateFailed(.|\n)*`.*delete alone`"):
+        run(published, console, "alone")
+
+
+# --- other seeds and channels ----------------------------------------------------------------------------------------
+
+
+def test_a_project_starts_from_a_folder_that_was_baked_here(
+    published: Account, console: Console, project_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "baked"
+    subprocess.run(["cp", "-r", str(project_folder), str(folder)], check=True)
+    (folder / "mine.txt").write_text("kept")
+    run(published, console, "from-folder", folder=folder)
+    found = site(published).studio.project("from-folder")
+    stack = site(published).stack(found) if found else None
+    assert stack and stack.parameters["SeedKey"].startswith("seeds/")
+    clone = ["git", "clone", "--quiet", stack.outputs["RepositoryUrl"], str(tmp_path / "clone")]
+    subprocess.run(clone, check=True, capture_output=True)
+    assert (tmp_path / "clone" / "mine.txt").read_text() == "kept"
+
+
+def test_the_s3_channel_makes_a_project_from_the_template_in_the_bucket(
+    account: Account, source: Source, console: Console
+) -> None:
+    wish = publish.Wish(Words(names.PRODUCT), channels=("s3",), pause=0.02)
+    client = account.client("sagemaker")
+    settings = {"ExecutionRole": f"arn:aws:iam::{account.id}:role/service-role/AmazonSageMaker-ExecutionRole-1"}
+    domain = client.create_domain(
+        DomainName="studio", AuthMode="IAM", DefaultUserSettings=settings, SubnetIds=["subnet-1"], VpcId="vpc-1"
+    )["DomainArn"]
+    publish.publish([account], source, wish, console)
+    tags = {tag["Key"]: tag["Value"] for tag in client.list_tags(ResourceArn=domain)["Tags"]}
+    bucket = names.account_bucket(account.id, account.region)
+    assert tags["sagemaker:projectS3TemplatesLocation"] == f"s3://{bucket}/studio/"
+    assert {change.action for change in publish.publish([account], source, wish, console)} == {"keep"}
+    marks = account.client("s3").get_object_tagging(Bucket=bucket, Key="studio/ml-project.yaml")["TagSet"]
+    assert marks == [{"Key": "sagemaker:studio-visibility", "Value": "true"}]
+    run(account, console, "by-s3", channel="s3", answers={"Owner": "me"})
+    project = site(account).studio.project("by-s3")
+    assert project and project.is_complete and project.template
+    stack = site(account).stack(project)
+    assert stack and stack.parameters["Owner"] == "me"
