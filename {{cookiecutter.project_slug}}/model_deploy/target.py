@@ -123,7 +123,7 @@ class AsyncTarget:
 
 
 class ServerTarget:
-    """A server on this machine, over plain HTTP on loopback: `make serve`, or a rehearsal. Nothing else."""
+    """A server on this machine, over plain HTTP on loopback: such as that of `make serve`. Nothing else."""
 
     def __init__(self, url: str, timeout: float) -> None:
         parts = urlsplit(url)
