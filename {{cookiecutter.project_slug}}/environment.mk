@@ -1,11 +1,15 @@
-# How make builds .venv with nothing but a system Python: one stamp for each group of pyproject.toml, and the versions and
-# hashes of requirements.lock. A stamp is written last, so an interrupted installation is repeated; a changed lock starts afresh.
+# How make builds .venv with nothing but a system Python: one stamp for each set of groups of pyproject.toml, and the versions
+# and hashes of requirements.lock. A stamp is written last, so an interrupted installation is repeated; a changed lock starts afresh.
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PY := $(BIN)/python
 UV := UV_PYTHON_DOWNLOADS=never $(BIN)/uv
 PYTHON ?= python3 python3.13 python3.12 python3.11 python3.14 python
-INSTALLED = $(foreach group,$(1),.venv/$(group).installed)
+# One stamp, .venv/deploy+local.installed, for the groups that a verb needs: installed together they are resolved and fetched once.
+EMPTY :=
+INSTALLED = .venv/$(subst $(EMPTY) ,+,$(strip $(1))).installed
 GROUP_FILE ?= pyproject.toml
+# uv's wheels fit every Python: pip need not hold each of the 6,000 that the index lists against all the tags of this one.
+UV_WHEEL := --implementation py --abi none --only-binary :all: --no-deps --no-compile --require-hashes
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-emit-index-url \
     --no-annotate --custom-compile-command "make lock"
 
@@ -15,25 +19,38 @@ unexport PYTHONDONTWRITEBYTECODE
 ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
+# With CODEARTIFACT_DOMAIN and CODEARTIFACT_REPOSITORY set (CODEARTIFACT_DOMAIN_OWNER: another account's), packages come
+# from AWS CodeArtifact. The token goes from one process to the next in a variable; pip and uv hide it in what they print.
+ifdef CODEARTIFACT_DOMAIN
+export CODEARTIFACT_DOMAIN CODEARTIFACT_REPOSITORY CODEARTIFACT_DOMAIN_OWNER
+CODEARTIFACT = --domain "$$CODEARTIFACT_DOMAIN" $(if $(CODEARTIFACT_DOMAIN_OWNER),--domain-owner "$$CODEARTIFACT_DOMAIN_OWNER") --output text
+WITH_INDEX = set +x; \
+    token=$$(aws codeartifact get-authorization-token $(CODEARTIFACT) --query authorizationToken) && \
+    index=$$(aws codeartifact get-repository-endpoint $(CODEARTIFACT) --repository "$$CODEARTIFACT_REPOSITORY" --format pypi --query repositoryEndpoint) || \
+    { echo "CodeArtifact gave no token or no address for the repository $$CODEARTIFACT_REPOSITORY of $$CODEARTIFACT_DOMAIN" >&2; exit 1; }; \
+    export PIP_INDEX_URL="https://aws:$$token@$${index\#https://}simple/"; export UV_DEFAULT_INDEX="$$PIP_INDEX_URL";
+endif
 .DELETE_ON_ERROR:
 
 .venv/uv.installed: requirements.lock
-	@for python in $(PYTHON); do \
-	    $$python -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; \
+	@$(WITH_INDEX) for python in $(PYTHON); do \
+	    python=$$($$python -c 'import sys, venv; sys.version_info < (3, 11) or print(sys.executable)' 2>/dev/null); [ -n "$$python" ] && break; \
 	done; \
 	if [ -z "$$python" ]; then \
 	    echo "No Python 3.11 or newer with the venv module found (tried: $(PYTHON)): install one, or name it with make PYTHON=/path/to/python3" >&2; exit 1; \
 	fi; \
-	echo "Setting up .venv with $$($$python --version)"; \
-	$$python -m venv --clear --without-pip .venv; \
+	echo "Setting up .venv with $$("$$python" --version)"; \
+	"$$python" -m venv --clear --without-pip .venv; \
 	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.txt; \
-	if $$python -c 'import pip' 2>/dev/null; then pip="$$python -m pip --python $(PY)"; \
-	elif $(PY) -m ensurepip >/dev/null 2>&1; then pip="$(PY) -m pip"; \
-	else echo "$$python has neither pip nor ensurepip: install them (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; fi; \
-	$$pip install --quiet --disable-pip-version-check --no-compile --no-deps --only-binary :all: --require-hashes -r .venv/uv.txt
+	if ! "$$python" -c 'import pip' 2>/dev/null; then \
+	    $(PY) -m ensurepip >/dev/null 2>&1 && python=$(PY) || \
+	    { echo "$$python has neither pip nor ensurepip: install them (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }; \
+	fi; \
+	PIP_REQUIRE_VIRTUALENV=0 PIP_USER=0 PIP_ROOT_USER_ACTION=ignore "$$python" -m pip install --quiet --disable-pip-version-check $(UV_WHEEL) --target .venv/uv -r .venv/uv.txt && \
+	mv .venv/uv/bin/* $(BIN)/ && rm -r .venv/uv .venv/uv.txt
 	@touch $@
 
 .venv/%.installed: .venv/uv.installed
-	@echo "Installing the group $* of $(GROUP_FILE)"
-	@$(UV) pip install --quiet --python $(PY) --group '$(GROUP_FILE):$*' -c requirements.lock --require-hashes --only-binary :all:
+	@echo "Installing the groups $(subst +, ,$*)"
+	@$(WITH_INDEX) $(UV) pip install --quiet --python $(PY) $(foreach group,$(subst +, ,$*),--group '$(GROUP_FILE):$(group)') -c requirements.lock --require-hashes --only-binary :all:
 	@touch $@
