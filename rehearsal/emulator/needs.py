@@ -52,6 +52,8 @@ def _bucket(properties: Properties, generated: str) -> str:
 
 def _rest_api(path: str) -> Callable[[Properties, str], str]:
     def arn(properties: Properties, generated: str) -> str:
+        if path == "restapis" and not generated.endswith("-GENERATED"):
+            return f"arn:aws:apigateway:{region()}::/restapis/{generated}"
         return f"arn:aws:apigateway:{region()}::/{path.replace('*', str(properties.get('RestApiId', '*')))}"
 
     return arn

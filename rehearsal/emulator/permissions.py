@@ -118,6 +118,8 @@ def _further(call: ApiCall, action: str) -> list[tuple[str, str, dict[str, Any]]
 
 
 def _tags(arn: str) -> dict[str, str] | None:
+    if arn.count(":") < 5:  # "*", where an action has no resource
+        return None
     return next((tags for find in tag_finders if (tags := find(arn))), None)
 
 

@@ -887,9 +887,20 @@ def persisted() -> bool:
     return cast(bool, persistence.PERSIST_STATE)
 
 
-def save() -> None:
-    """Write the state of every service of ministack; call it on the event loop, where nothing changes meanwhile."""
-    persistence.save_all(app._build_persistence_save_dict())
+def save() -> int:
+    """Start a process that writes the state of every service of ministack as it is at this moment; returns its id.
+
+    Writing it here would stop everything meanwhile, at the end of a story for half a second. Call it on the event loop,
+    where nothing changes; what other threads hold locked at this moment, the process may wait for in vain, so end it
+    when it takes too long.
+    """
+    process = os.fork()
+    if process:
+        return process
+    try:
+        persistence.save_all(app._build_persistence_save_dict())
+    finally:
+        os._exit(0)
 
 
 def reset_ministack() -> None:

@@ -25,6 +25,7 @@ Asgi = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 READING = ("Describe", "List", "Get", "BatchGet", "Search", "Scan", "Simulate", "Head", "Filter", "Lookup")
 SAVE_EVERY = 1.0
 SAVE_DATA_EVERY = 15.0
+SAVE_PATIENCE = 20.0
 
 
 def main() -> None:
@@ -163,10 +164,9 @@ _changed, _flowed = threading.Event(), threading.Event()  # what was made or cha
 
 
 async def _save_when_changed(state: Path) -> None:
-    """Saving stops everything for a moment, at the end of a story for 0.3 s: the more it takes, the rarer it is.
+    """Saving takes processor time, at the end of a story half a second: the more it takes, the rarer it is.
 
-    Requests to endpoints, objects and lines of logs alone are no reason to save soon: they come by the hundred, and a
-    stop each second would be most of the latency that is measured.
+    Requests to endpoints, objects and lines of logs alone are no reason to save soon: they come by the hundred.
     """
     from . import seams, store
 
@@ -178,8 +178,9 @@ async def _save_when_changed(state: Path) -> None:
             began = time.monotonic()
             _changed.clear()
             _flowed.clear()
-            seams.save()
+            writing = seams.save()
             await asyncio.to_thread(store.save, state / "stores")
+            await asyncio.to_thread(_finish, writing)
             pause, waited = max(SAVE_EVERY, 10 * (time.monotonic() - began)), 0.0
 
 
@@ -201,6 +202,18 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     # AWS is called over TLS, and policies refuse anything else; loopback stands for it.
     secure = [*scope["headers"], (b"x-forwarded-proto", b"https")]
     await seams.application({**scope, "headers": secure}, receive, send)
+
+
+def _finish(process: int) -> None:
+    """Wait for a process of ours that saves; end it after a while."""
+    until = time.monotonic() + SAVE_PATIENCE
+    while os.waitpid(process, os.WNOHANG) == (0, 0):
+        if time.monotonic() > until:
+            logging.getLogger("rehearsal").warning("saving took more than %s s and was ended", SAVE_PATIENCE)
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+            return
+        time.sleep(0.02)
 
 
 def _note_change(method: str, path: str, headers: dict[str, str]) -> None:

@@ -191,6 +191,15 @@ def create_report_group(request: Request) -> Request:
 
 
 @codebuild.operation
+def update_report_group(request: Request) -> Request:
+    """Change what is given of a report group."""
+    group = reports.find_group(request["arn"])
+    group.export, group.tags = request.get("exportConfig", group.export), request.get("tags", group.tags)
+    reports.groups[group.name] = group
+    return {"reportGroup": group.describe()}
+
+
+@codebuild.operation
 def delete_report_group(request: Request) -> Request:
     """Remove a group; with deleteReports, its reports first."""
     arn = request["arn"]

@@ -3,7 +3,6 @@
 from typing import Any
 
 from rehearsal.emulator.provisioning import Context, provisioner
-from rehearsal.emulator.service import AwsError
 
 # What the build runner acts on or has no counterpart on one machine; other properties are reported as ignored.
 _PROPERTIES = ("Name", "Description", "Source", "SecondarySources", "SourceVersion", "Artifacts", "SecondaryArtifacts",
@@ -51,8 +50,10 @@ class ReportGroup:
         return arn, {"Arn": arn}
 
     def update(self, ref: str, old: dict[str, Any], new: dict[str, Any], context: Context) -> dict[str, Any]:
-        """Nothing of it can be changed here."""
-        raise AwsError("ValidationException", "AWS::CodeBuild::ReportGroup: changes are not part of the rehearsal.")
+        """Where its reports go, and its tags."""
+        export, tags = _lower(new["ExportConfig"]), _lower(new.get("Tags") or [])
+        context.client("codebuild").update_report_group(arn=ref, exportConfig=export, tags=tags)
+        return {"Arn": ref}
 
     def delete(self, ref: str, properties: dict[str, Any], context: Context) -> None:
         """With its reports only where DeleteReports says so."""
