@@ -97,11 +97,17 @@ def _changes_of(site: Site, wish: Wish, one: Remains) -> Iterator[Change]:
         yield from _stage(place, one, stage)
     yield from _training(site, one)
     yield from _own(site, wish, one, places)
-    yield from leftovers.summary(one.kept)
+    yield from leftovers.summary(_kept(one, places))
     known = _physical_ids(site, one, places) | ({one.project.arn} if one.project else set())
     accounts = {place.account.id: place.account for place in (Place(site.account, site.stacks), *places.values())}
     for account in accounts.values():
         yield from leftovers.orphans(account, one.names.id, known)
+
+
+def _kept(one: Remains, places: Mapping[str, "Place"]) -> list[Kept]:
+    """What stays of the project's stack and of those of its stages."""
+    stages = ((place.stacks, found) for stage, place in places.items() for found in place.present(one.names, stage))
+    return [*one.kept, *(item for stacks, found in stages for item in retained(stacks, found, one.names))]
 
 
 def _physical_ids(site: Site, one: Remains, places: Mapping[str, "Place"]) -> set[str]:
@@ -287,7 +293,8 @@ def delete(site: Site, wish: Wish, console: Console, ask: plan.Ask, only_plan: b
         return found
     if not ask(f"Delete {wish.name}?"):
         raise errors.InputError("Nothing was deleted.")
+    kept = [item for one in projects for item in _kept(one, dict(_places(site, wish, one)))]  # before it goes
     plan.carry_out(found, Progress(console))
-    if kept := [item for one in projects for item in one.kept]:
+    if kept:
         console.print(Text(f"To remove for good what stays:\n{leftovers.commands(kept)}"), soft_wrap=True)
     return found

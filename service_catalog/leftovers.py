@@ -35,6 +35,11 @@ _KEPT = {
         "without it nobody can read the bucket",
         "aws kms schedule-key-deletion --key-id {id}  # after the bucket",
     ),
+    "AWS::SQS::Queue": (
+        "messages",
+        "what could not be delivered; each goes after 14 days",
+        "aws sqs delete-queue --queue-url {id}",
+    ),
     "AWS::Logs::LogGroup": (
         "logs",
         "who did what; each entry goes when its retention ends",

@@ -17,7 +17,7 @@ from service_catalog.waiting import Site
 from tests.service_catalog.accounts import Accounts, Calls, Killed, deny
 
 PAUSE = 0.05
-TOPIC = {"Type": "AWS::SNS::Topic"}
+SMALL = {"Topic": {"Type": "AWS::SNS::Topic"}, "Lost": {"Type": "AWS::SQS::Queue", "DeletionPolicy": "Retain"}}
 CONCERNS = ("endpoint", "scaling", "monitoring")
 
 
@@ -43,7 +43,7 @@ def staged(account: Account, project: names.Project, stage: str) -> list[str]:
     found = [project.stack(stage, concern) for concern in CONCERNS]
     tags = [{"Key": leftovers.NAME_TAG, "Value": project.name}, {"Key": leftovers.ID_TAG, "Value": project.id}]
     for name in found:
-        body = json.dumps({"Resources": {"Topic": TOPIC}})
+        body = json.dumps({"Resources": SMALL})
         account.client("cloudformation").create_stack(StackName=name, TemplateBody=body, Tags=tags)
         Stacks(account.client("cloudformation"), PAUSE).wait(name, lambda _: None)
     return found
@@ -69,7 +69,7 @@ def test_the_plan_says_what_goes_what_stays_and_why_and_changes_nothing(
     kept = {change.kind: change.detail for change in found if change.action == "keep"}
     assert kept["bucket"] == "training data, models and captured requests"
     assert kept["key"] == "without it nobody can read the bucket"
-    assert {"repository", "models", "logs"} <= set(kept)
+    assert {"repository", "models", "logs", "messages"} <= set(kept)
     assert [change for change in found if change.kind == "orphan"] == []
 
 
