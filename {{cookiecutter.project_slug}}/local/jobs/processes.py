@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.errors import ExecutionStopped, StepFailed
+from local.jobs.sandbox import inherited_environment
+from local.jobs.warm import ForkedProgram, WarmPython
 
 # How long a child may take to end after SIGTERM. SageMaker gives a container two minutes; a person at a terminal, less.
 GRACE_SECONDS = 3.0
@@ -38,6 +40,7 @@ class Children:
         self._lock = threading.Lock()
         self._groups: set[int] = set()
         self._stopping = False
+        self._warm = WarmPython(inherited_environment())
         self._guardian = subprocess.Popen(
             [sys.executable, "-I", "-S", str(_GUARDIAN)], stdin=subprocess.PIPE, start_new_session=True, bufsize=0
         )
@@ -47,6 +50,7 @@ class Children:
 
     def __exit__(self, *_: object) -> None:
         self.stop(signal.SIGKILL)
+        self._warm.close()
         if self._guardian.stdin:
             self._guardian.stdin.close()
         self._guardian.wait()
@@ -70,11 +74,11 @@ class Children:
             raise StepFailed(f"it ran longer than its limit of {command.seconds:g} s (MaxRuntimeInSeconds)")
         return code
 
-    def _start(self, command: Command, log: int) -> "subprocess.Popen[bytes]":
+    def _start(self, command: Command, log: int) -> "subprocess.Popen[bytes] | ForkedProgram":
         with self._lock:
             if self._stopping:
                 raise ExecutionStopped
-            process = _open(command, log)
+            process = self._warm.start(command.argv, command.env, command.cwd, log) or _open(command, log)
             self._groups.add(process.pid)
             self._tell(f"+{process.pid}")
             return process
