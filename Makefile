@@ -12,7 +12,7 @@ SCANNER := .venv/scanners/$(notdir $(BIN))/python
 EMULATOR := .venv/emulator/$(notdir $(BIN))/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock hooks demo test check bake publish create upgrade delete doctor bench clean
+.PHONY: help install lock hooks demo test check bake publish create upgrade delete doctor rehearse bench clean
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -71,6 +71,9 @@ delete: install ## a project with everything that was made for it; NAME=churn, A
 
 doctor: install ## what is missing in the AWS account, with the commands that mend it
 	@$(PY) -m service_catalog doctor $(ARGS)
+
+rehearse: install .venv/emulator.installed ## a project's life on an emulated AWS, every call checked against its role; ARGS="--until production"
+	@$(PY) -m rehearsal $(ARGS)
 
 bench: install ## the figures of the README, each beside its anchor
 	@$(PY) -m scripts.bench
