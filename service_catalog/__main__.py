@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from service_catalog import names
-from service_catalog.errors import CatalogError, InputError
+from service_catalog.errors import CatalogError, DeclinedError, InputError
 
 if TYPE_CHECKING:
     from service_catalog.aws.account import Account
@@ -25,11 +25,14 @@ _INTERRUPTED = "Interrupted. What AWS was asked for goes on there; run the same 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; 0 if it succeeded, 1 with one clear message if not, 130 after Ctrl-C."""
+    """Run one verb; 0 if it succeeded, 1 with one clear message if not or if somebody said no, 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
         verb: Callable[[argparse.Namespace], int] = options.verb
         return verb(options)
+    except DeclinedError as answer:
+        _say(str(answer))
+        return 1
     except KeyboardInterrupt:
         _complain(_INTERRUPTED)
         return 130
@@ -224,9 +227,9 @@ def _upgrade(options: argparse.Namespace) -> int:
     given = answers.parse(options.parameter, "--parameter")
     wish = upgrade.Wish(options.name, options.product, options.version, given)
     site = Site(_account(options.profile, options.region))
-    done = upgrade.upgrade(site, wish, console, _ask(options), options.plan)
-    if done.apply is not None and not options.plan:
-        _say(upgrade.next_words(seed.repository_version()))
+    upgrade.upgrade(site, wish, console, _ask(options), options.plan)
+    if not options.plan:
+        _say(upgrade.next_words(seed.repository_version(), seed.template_address()))
     return 0
 
 
@@ -302,7 +305,11 @@ def _ask(options: argparse.Namespace) -> Callable[[str], bool]:
             return True
         if not sys.stdin.isatty():
             raise InputError(f"{question} Nobody can be asked here: give --yes, or --plan to look only.")
-        return console.input(f"{question} \\[y/N] ").strip().lower() in ("y", "yes")
+        try:
+            return console.input(f"{question} \\[y/N] ").strip().lower() in ("y", "yes")
+        except (EOFError, KeyboardInterrupt):  # Ctrl-D and Ctrl-C: nothing was asked of AWS yet, so this is a no
+            console.print()
+            return False
 
     return ask
 

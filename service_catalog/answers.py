@@ -1,10 +1,11 @@
 """The answers to a product's form, checked as CloudFormation would: all problems at once, before anything is made."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from service_catalog import rules
 from service_catalog.errors import InputError, nearest
 
 FILLED_IN = ("SageMakerProjectName", "SageMakerProjectId")
@@ -76,12 +77,32 @@ def _is_number(text: str) -> bool:
     return bool(re.fullmatch(r"-?\d+(\.\d+)?", text))
 
 
-def check(questions: Iterable[Question], answers: Mapping[str, str]) -> None:
-    """Raises InputError that lists every unknown name, every value that would be refused and every missing one."""
-    known = {question.name: question for question in questions if question.name not in FILLED_IN}
-    problems = list(_problems(known, answers))
-    if problems:
+@dataclass(frozen=True)
+class Form:
+    """The questions, the rules that say which answers go together, and what AWS fills in (AWS::Partition …)."""
+
+    questions: Sequence[Question]
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    pseudo: Mapping[str, str] = field(default_factory=dict)
+
+
+def check(form: Form, answers: Mapping[str, str]) -> None:
+    """Raises InputError that lists every unknown name, every value that would be refused and every missing one.
+
+    Only answers that are good one by one are looked at together: a typo would break rules that its correction keeps.
+    """
+    known = {question.name: question for question in form.questions if question.name not in FILLED_IN}
+    problems = [*_problems(known, answers), *_foreign(answers, form.pseudo.get("AWS::Partition", ""))]
+    defaults = {question.name: question.default for question in known.values() if question.default is not None}
+    if problems := problems or list(rules.broken(form.rules, {**form.pseudo, **defaults, **answers})):
         raise InputError(problems)
+
+
+def _foreign(answers: Mapping[str, str], partition: str) -> Iterator[str]:
+    """ARNs of another partition: patterns take any, and what they name cannot be reached from here."""
+    for name, value in answers.items():
+        if partition and value.startswith("arn:") and (found := value.split(":")[1]) != partition:
+            yield f"{name}={value!r}: is of partition {found!r}, and this account is of {partition!r}: arn:{partition}:"
 
 
 def _problems(known: Mapping[str, Question], answers: Mapping[str, str]) -> Iterator[str]:

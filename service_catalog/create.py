@@ -13,18 +13,19 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.text import Text
 
-from service_catalog import answers, names, plan, seed
-from service_catalog.answers import Question
-from service_catalog.aws.buckets import Bucket
+from service_catalog import answers, errors, names, plan, seed
+from service_catalog.answers import Form, Question
+from service_catalog.aws.buckets import Bucket, key_of
 from service_catalog.aws.catalog import Product, Version
 from service_catalog.aws.stacks import Stack
 from service_catalog.aws.studio import Project, pairs
-from service_catalog.errors import ProductError, ProjectError, nearest
+from service_catalog.commands import command
+from service_catalog.errors import BucketError, ProductError, ProjectError, nearest
 from service_catalog.plan import Change
 from service_catalog.progress import Progress, Watch
-from service_catalog.publish import CATALOG
+from service_catalog.publish import CATALOG, S3
 from service_catalog.release import Place
-from service_catalog.template import Template
+from service_catalog.template import Template, read
 from service_catalog.waiting import Site
 
 
@@ -46,7 +47,7 @@ class Origin:
     """What the project is made from, in words and as the API takes it."""
 
     words: str
-    questions: tuple[Question, ...]
+    form: Form
     product: Product | None = None
     version: Version | None = None
     path: str = ""
@@ -65,7 +66,7 @@ def changes(site: Site, wish: Wish) -> list[Change]:
     given = dict(wish.answers or {})
     if packed:
         given |= {"SeedBucket": bucket.name, "SeedKey": names.seed_key(packed.sha256)}
-    answers.check(origin.questions, given)
+    answers.check(origin.form, given)
     seeds = [_seed(bucket, packed)] if packed else []
     return [*seeds, _project(site, wish, origin, given)]
 
@@ -76,7 +77,7 @@ def _bucket(site: Site) -> Bucket:
 
 
 def _seed(bucket: Bucket, packed: seed.Seed) -> Change:
-    key, detail = names.seed_key(packed.sha256), f"{packed.files} files of {packed.origin}"
+    key, detail = names.seed_key(packed.sha256), f"{plan.counted(packed.files, 'file')} of {packed.origin}"
     if not bucket.exists():
         raise ProductError(f"There is no bucket {bucket.name} for the seed: publish first.")
     if bucket.holds(key, packed.content):
@@ -102,14 +103,40 @@ def _from_catalog(site: Site, wish: Wish) -> Origin:
     found = site.catalog.parameters(product, version, path)
     questions = tuple(Question.from_catalog(item) for item in found)
     address = Place.of(site.account).template_of(version) or site.catalog.address(product, version)
-    return Origin(f"{product.name}, version {version.name}", questions, product, version, path, address)
+    form = Form(questions, _rules(_bucket(site), address), pseudo_parameters(site))
+    return Origin(f"{product.name}, version {version.name}", form, product, version, path, address)
 
 
 def _from_s3(site: Site) -> Origin:
     bucket, key = _bucket(site), names.studio_key(names.STUDIO_TEMPLATE)
-    template = Template(key, bucket.read(key).decode("utf-8"))
+    try:
+        template = Template(key, bucket.read(key).decode("utf-8"))
+    except BucketError:
+        publish = command("publish", site.account, "--channel", S3)
+        raise ProductError(f"s3://{bucket.name}/{key} is not there. Somebody has to publish it: {publish}") from None
     questions = tuple(Question.from_template(name, declared) for name, declared in template.parameters.items())
-    return Origin(f"s3://{bucket.name}/{key}", questions, address=Place.of(site.account).address(key))
+    form = Form(questions, template.document.get("Rules") or {}, pseudo_parameters(site))
+    return Origin(f"s3://{bucket.name}/{key}", form, address=Place.of(site.account).address(key))
+
+
+def _rules(bucket: Bucket, address: str) -> Mapping[str, Any]:
+    """The template's rules; none where it is gone or may not be read: CloudFormation checks them again."""
+    key = key_of(address, bucket.name)
+    try:
+        found: Mapping[str, Any] = read(bucket.read(key).decode("utf-8"), key).get("Rules") or {} if key else {}
+    except BucketError:
+        return {}
+    except ClientError as error:
+        if not errors.is_denied(error):
+            raise
+        return {}
+    return found
+
+
+def pseudo_parameters(site: Site) -> dict[str, str]:
+    """What CloudFormation knows by itself in this account and region."""
+    account = site.account
+    return {"AWS::AccountId": account.id, "AWS::Partition": account.partition, "AWS::Region": account.region}
 
 
 def choose(versions: Sequence[Version], name: str, product: Product) -> Version:
@@ -137,7 +164,7 @@ def _project(site: Site, wish: Wish, origin: Origin, given: Mapping[str, str]) -
             if site.studio.project(wish.name) is None:
                 raise
             watch("somebody else asked for it at the same time")
-        _require_complete(site, wish.name, watch)
+        _require_complete(site, wish, watch)
 
     words = ", ".join(f"{key}={value}" for key, value in sorted(given.items()))
     return Change("create", "project", wish.name, f"from {origin.words}" + (f" with {words}" if words else ""), make)
@@ -155,15 +182,35 @@ def _ask(site: Site, wish: Wish, origin: Origin, given: Mapping[str, str]) -> No
     site.studio.create_from_template(wish.name, description, {**provider, "Parameters": pairs(given)})
 
 
-def _require_complete(site: Site, name: str, watch: Watch) -> None:
+def _require_complete(site: Site, wish: Wish, watch: Watch) -> None:
     """Wait. Raises ProjectError with the first thing that went wrong."""
-    found = site.settled(name, watch)
+    found = site.settled(wish.name, watch)
     if found is None or not found.is_complete:
         cause = site.failure(found) if found else "it was deleted meanwhile"
+        again = command("create", site.account, *_options(wish), name=wish.name)
         raise ProjectError(
-            f"Project {name} failed. The first thing that went wrong: {cause}\nRemove that cause, then: "
-            f"python -m service_catalog delete {name} && python -m service_catalog create {name} …"
+            f"Project {wish.name} failed. The first thing that went wrong: {cause}\nRemove that cause, then: "
+            f"{command('delete', site.account, name=wish.name)} && {again}"
         )
+
+
+def _options(wish: Wish) -> list[str]:
+    """What was typed for this wish."""
+    typed = {"--version": wish.version, "--description": wish.description, "--from": str(wish.folder or "")}
+    typed["--channel"] = wish.channel if wish.channel != CATALOG else ""
+    found = [*_parameters(wish.answers or {}), *_product(wish)]
+    return [*found, *(word for option, value in typed.items() if value for word in (option, value))]
+
+
+def _parameters(values: Mapping[str, str]) -> list[str]:
+    return [word for key, value in sorted(values.items()) for word in ("--parameter", f"{key}={value}")]
+
+
+def _product(wish: Wish) -> list[str]:
+    return ["--product", wish.product] if wish.product != names.PRODUCT else []
+
+
+# --- a project that is there already ---------------------------------------------------------------------------------
 
 
 def _present(site: Site, wish: Wish, present: Project) -> Change:
@@ -171,18 +218,49 @@ def _present(site: Site, wish: Wish, present: Project) -> Change:
     if present.is_in_progress and not present.status.startswith("Delete"):
 
         def wait(watch: Watch) -> None:
-            _require_complete(site, wish.name, watch)
+            _require_complete(site, wish, watch)
 
         return Change(
             "create", "project", wish.name, f"{present.status}: somebody asked for it already; wait for it", wait
         )
     if not present.is_complete:
-        cause = "it is being deleted" if present.is_in_progress else site.failure(present)
-        raise ProjectError(
-            f"There is a project {wish.name} already, in {present.status}: {cause}\n"
-            f"Remove it with `python -m service_catalog delete {wish.name}`, or choose another name."
-        )
+        raise ProjectError(_trouble(site, wish, present))
+    _require_same(site, wish, present)
     return Change("keep", "project", wish.name, f"is there already, with the id {present.id}; nothing was made")
+
+
+def _trouble(site: Site, wish: Wish, present: Project) -> str:
+    """About a project that neither works as it was wished nor is on its way there."""
+    cause = "it is being deleted" if present.is_in_progress else site.failure(present)
+    way_out = f"Remove it with `{command('delete', site.account, name=wish.name)}`, or choose another name."
+    if present.status == "UpdateFailed":
+        upgrade = command("upgrade", site.account, *_product(wish), name=wish.name)
+        way_out = f"That upgrade was rolled back and the project is kept. Remove that cause, then: {upgrade}"
+    return f"There is a project {wish.name} already, in {present.status}: {cause}\n{way_out}"
+
+
+def _require_same(site: Site, wish: Wish, present: Project) -> None:
+    """Raises ProjectError if the project has other answers, another version or another seed than the wished one."""
+    stack = site.stack(present)
+    parameters = stack.parameters if stack else {}
+    changed = {key: value for key, value in (wish.answers or {}).items() if parameters.get(key) != value}
+    words = [f"{key} is {parameters.get(key, '')!r}, not {value!r}" for key, value in sorted(changed.items())]
+    arguments = _parameters(changed)
+    if wish.version and (has := _version_of(site, wish, present)) != wish.version:
+        words.append(f"its version is {has}, not {wish.version}")
+        arguments += ["--version", wish.version]
+    if wish.folder and parameters.get("SeedKey") != names.seed_key(seed.from_folder(wish.folder).sha256):
+        words.append(f"its repository was not begun with what is in {wish.folder}: push that there yourself")
+    if words:
+        upgrade = command("upgrade", site.account, *arguments, *_product(wish), name=wish.name)
+        way_out = f"\nTo change it: {upgrade}" if arguments else ""
+        raise ProjectError(f"There is a project {wish.name} already: {'; '.join(words)}. Nothing was made.{way_out}")
+
+
+def _version_of(site: Site, wish: Wish, present: Project) -> str:
+    """The name of a project's version, or its id if this product has no such version."""
+    versions = site.catalog.versions(site.catalog.offered(wish.product)) if present.product else []
+    return next((version.name for version in versions if version.id == present.version), present.version or "of S3")
 
 
 # --- the verb --------------------------------------------------------------------------------------------------------
@@ -200,7 +278,7 @@ def create(site: Site, wish: Wish, console: Console, only_plan: bool = False) ->
     stack = site.stack(project) if project else None
     if stack:
         show_outputs(stack, console)
-        console.print(Text(next_words(stack), style="bold"), soft_wrap=True)
+        console.print(Text(next_words(stack, is_new=bool(plan.pending(found))), style="bold"), soft_wrap=True)
     return found
 
 
@@ -211,9 +289,9 @@ def show_outputs(stack: Stack, console: Console) -> None:
         console.print(Text(f"  {value}"), soft_wrap=True)
 
 
-def next_words(stack: Stack) -> str:
-    """What to do with a new project."""
+def next_words(stack: Stack, *, is_new: bool) -> str:
+    """What to do with a project."""
     clone = (
         f"git clone {stack.outputs['RepositoryUrl']}" if "RepositoryUrl" in stack.outputs else "clone its repository"
     )
-    return f"The first training has started by itself. To work on it: {clone}"
+    return ("The first training has started by itself. " if is_new else "") + f"To work on it: {clone}"

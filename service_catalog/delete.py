@@ -18,7 +18,7 @@ from service_catalog.aws.account import Account
 from service_catalog.aws.pipelines import Pipelines
 from service_catalog.aws.stacks import Stack, Stacks
 from service_catalog.aws.studio import Project
-from service_catalog.errors import AccessError, ProjectError, StackError
+from service_catalog.errors import AccessError, DeclinedError, ProjectError, StackError, nearest
 from service_catalog.leftovers import ID_TAG, NAME_TAG, Kept, retained
 from service_catalog.plan import Change
 from service_catalog.progress import Progress, Watch
@@ -64,7 +64,7 @@ def remains(site: Site, name: str) -> list[Remains]:
 def _of(site: Site, project: Project) -> Remains:
     stack = site.stack(project)
     own = names.Project(project.name, project.id)
-    kept = tuple(retained(site.stacks, stack, own)) if stack else ()
+    kept = tuple(retained(site.account, site.stacks, stack, own)) if stack else ()
     return Remains(own, project, stack, project.provisioned_product, kept)
 
 
@@ -73,7 +73,7 @@ def _without_record(site: Site, name: str, id_: str, stack: Stack) -> Remains:
     own = stack if stack.name.startswith(("SC-", "SP-")) else None
     product = stack.name.rpartition("-pp-")[2] if own and "-pp-" in stack.name else ""
     project = names.Project(name, id_)
-    kept = tuple(retained(site.stacks, own, project)) if own else ()
+    kept = tuple(retained(site.account, site.stacks, own, project)) if own else ()
     return Remains(project, None, own, f"pp-{product}" if product else "", kept)
 
 
@@ -84,8 +84,17 @@ def changes(site: Site, wish: Wish, found: Sequence[Remains]) -> list[Change]:
     """Everything that goes, in order, then what stays. Raises CatalogError."""
     if not found:
         gone = Change("keep", "project", wish.name, "there is no such project, and no stack of one")
-        return [gone, *leftovers.of_name(site.account, wish.name)]
+        left = list(leftovers.of_name(site.account, wish.name))
+        if not left:
+            raise ProjectError(_unknown(site, wish.name))
+        return [gone, *left]
     return [change for one in found for change in _changes_of(site, wish, one)]
+
+
+def _unknown(site: Site, name: str) -> str:
+    account = site.account
+    hint = nearest(name, site.studio.projects())
+    return f"There is nothing of a project {name} in account {account.id}, region {account.region}{hint}"
 
 
 def _changes_of(site: Site, wish: Wish, one: Remains) -> Iterator[Change]:
@@ -106,8 +115,9 @@ def _changes_of(site: Site, wish: Wish, one: Remains) -> Iterator[Change]:
 
 def _kept(one: Remains, places: Mapping[str, "Place"]) -> list[Kept]:
     """What stays of the project's stack and of those of its stages."""
-    stages = ((place.stacks, found) for stage, place in places.items() for found in place.present(one.names, stage))
-    return [*one.kept, *(item for stacks, found in stages for item in retained(stacks, found, one.names))]
+    stages = ((place, found) for stage, place in places.items() for found in place.present(one.names, stage))
+    kept = (item for place, found in stages for item in retained(place.account, place.stacks, found, one.names))
+    return [*one.kept, *kept]
 
 
 def _physical_ids(site: Site, one: Remains, places: Mapping[str, "Place"]) -> set[str]:
@@ -229,7 +239,7 @@ def _own(site: Site, wish: Wish, one: Remains, places: Mapping[str, Place]) -> I
         return
     count = len(site.stacks.resources(one.stack.id)) - len(one.kept) if one.stack else 0
     detail = (
-        f"id {one.names.id}, {count} resources in {one.stack.name}"
+        f"id {one.names.id}, {plan.counted(count, 'resource')} in {one.stack.name}"
         if one.stack
         else f"id {one.names.id}, without a stack"
     )
@@ -289,12 +299,17 @@ def delete(site: Site, wish: Wish, console: Console, ask: plan.Ask, only_plan: b
         projects = remains(site, wish.name)
         found = changes(site, wish, projects)
     plan.show(found, console)
+    kept = [item for one in projects for item in _kept(one, dict(_places(site, wish, one)))]  # before it goes
     if only_plan or not plan.pending(found):
+        _show_removal(kept, console)
         return found
     if not ask(f"Delete {wish.name}?"):
-        raise errors.InputError("Nothing was deleted.")
-    kept = [item for one in projects for item in _kept(one, dict(_places(site, wish, one)))]  # before it goes
+        raise DeclinedError("Nothing was deleted.")
     plan.carry_out(found, Progress(console))
-    if kept:
-        console.print(Text(f"To remove for good what stays:\n{leftovers.commands(kept)}"), soft_wrap=True)
+    _show_removal(kept, console)
     return found
+
+
+def _show_removal(kept: Sequence[Kept], console: Console) -> None:
+    if words := leftovers.removal(kept):
+        console.print(Text(f"To remove for good what stays, once the project is gone:\n{words}"), soft_wrap=True)

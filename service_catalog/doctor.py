@@ -17,15 +17,15 @@ from service_catalog.aws import connections, quotas, roles
 from service_catalog.aws.account import Account
 from service_catalog.aws.buckets import Bucket, key_of
 from service_catalog.aws.catalog import VISIBILITY, Catalog, Product
-from service_catalog.aws.stacks import Stacks
+from service_catalog.aws.stacks import Stack, Stacks
 from service_catalog.aws.studio import TEMPLATES_TAG, Domain, Studio
+from service_catalog.commands import aws, command
 from service_catalog.errors import CatalogError
 from service_catalog.publish import S3
 from service_catalog.release import Place
 from service_catalog.template import POLICY_CHARACTERS
 
 Level = Literal["good", "note", "bad"]
-PUBLISH = "python -m service_catalog publish"
 # Services of the product, by boto3's name; those marked are needed only by some answers of the form.
 _NEEDED = {
     "sagemaker": "",
@@ -78,6 +78,15 @@ class Patient:
     stage_accounts: Mapping[str, Account] | None = None
     channel: str = ""
 
+    def publish(self, *arguments: str) -> str:
+        """The command that publishes this product here."""
+        product = [] if self.product == names.PRODUCT else ["--product", self.product]
+        return command("publish", self.account, *product, *arguments)
+
+    def stage_account(self, stage: str) -> Account:
+        """The account of a stage, in the region of the projects."""
+        return (self.stage_accounts or {}).get(stage, self.account).in_region(self.account.region)
+
     @property
     def bucket(self) -> Bucket:
         name = names.account_bucket(self.account.id, self.account.region)
@@ -127,8 +136,8 @@ def _regions(patient: Patient) -> Iterator[Finding]:
         if need:
             yield Finding("note", "region", f"{service} is not in {region}: do without {need}")
         else:
-            command = "choose one of: " + ", ".join(sorted(_complete_regions(patient.account))[:12])
-            yield Finding("bad", "region", f"{service} is not in {region}, and every project needs it", command)
+            others = "choose one of: " + ", ".join(sorted(_complete_regions(patient.account))[:12])
+            yield Finding("bad", "region", f"{service} is not in {region}, and every project needs it", others)
     if not missing:
         yield Finding("good", "region", f"every service that a project may use is in {region}")
 
@@ -146,8 +155,8 @@ def _closed(patient: Patient) -> Iterator[Finding]:
         patient.account.client("codecommit").list_repositories()
     except ClientError as error:
         if errors.is_denied(error) and "customer" in errors.message(error).lower():
-            command = "answer RepositoryProvider=Connection, or ask AWS Support to open CodeCommit for this account"
-            yield Finding("note", "CodeCommit", "is closed to this account", command)
+            way = "answer RepositoryProvider=Connection, or ask AWS Support to open CodeCommit for this account"
+            yield Finding("note", "CodeCommit", "is closed to this account", way)
             return
         raise
     yield Finding("good", "CodeCommit", "answers")
@@ -158,14 +167,13 @@ def _studio(patient: Patient) -> Iterator[Finding]:
     if studio.may_use_catalog():
         yield Finding("good", "Studio", "may use Service Catalog")
     else:
-        command = "aws sagemaker enable-sagemaker-servicecatalog-portfolio"
-        yield Finding("bad", "Studio", "SageMaker projects are switched off in this account and region", command)
+        enable = aws(patient.account, "sagemaker", "enable-sagemaker-servicecatalog-portfolio")
+        yield Finding("bad", "Studio", "SageMaker projects are switched off in this account and region", enable)
     domains = studio.domains()
     if not domains:
-        command = "aws sagemaker create-domain …, or the console: SageMaker AI, Domains, Create"
-        yield Finding(
-            "note", "domain", f"there is no Studio domain in {patient.account.region}; `create` works without", command
-        )
+        create = aws(patient.account, "sagemaker", "create-domain", "…")
+        text = f"there is no Studio domain in {patient.account.region}; `make create` works without"
+        yield Finding("note", "domain", text, f"{create}, or the console: SageMaker AI, Domains, Create")
     for domain in domains:
         yield from _access(patient, domain)
         yield from _templates(patient, domain)
@@ -182,16 +190,15 @@ def _access(patient: Patient, domain: Domain) -> Iterator[Finding]:
             yield Finding("good", "access", f"{role} of domain {domain.name} sees the product")
         else:
             pattern = role.partition(":role/")[2]
-            command = f"{PUBLISH} --set portfolio.MoreStudioRoles={pattern}"
-            yield Finding("bad", "access", f"{role} of domain {domain.name} is no principal of the portfolio", command)
+            more = patient.publish("--set", f"portfolio.MoreStudioRoles={pattern}")
+            yield Finding("bad", "access", f"{role} of domain {domain.name} is no principal of the portfolio", more)
 
 
 def _covers(principal: str, role: str) -> bool:
-    """Whether a principal, perhaps a pattern without account (IAM_PATTERN), means this role."""
-    if principal == role:
-        return True
-    _, _, pattern = principal.partition(":role/")
-    return "*" in pattern + "?" and _matches(pattern, role.partition(":role/")[2])
+    """Whether a principal means this role: by its ARN, or by path and name, with wildcards or none (IAM_PATTERN)."""
+    account, _, pattern = principal.partition(":role/")
+    is_pattern = account.endswith(":iam::") and pattern != ""
+    return principal == role or (is_pattern and _matches(pattern, role.partition(":role/")[2]))
 
 
 def _matches(pattern: str, name: str) -> bool:
@@ -206,8 +213,8 @@ def _templates(patient: Patient, domain: Domain) -> Iterator[Finding]:
     if found == wanted:
         yield Finding("good", "S3 channel", f"domain {domain.name} shows the templates in {wanted}")
     elif patient.channel == S3:
-        command = f"{PUBLISH} --channel s3"
-        yield Finding("bad", "S3 channel", f"domain {domain.name} shows {found or 'no templates of S3'}", command)
+        text = f"domain {domain.name} shows {found or 'no templates of S3'}"
+        yield Finding("bad", "S3 channel", text, patient.publish("--channel", S3))
 
 
 def _outputs(patient: Patient) -> Mapping[str, str]:
@@ -216,41 +223,37 @@ def _outputs(patient: Patient) -> Mapping[str, str]:
 
 
 def _stacks(patient: Patient) -> Iterator[Finding]:
-    yield from _stack(patient.account, names.PORTFOLIO_STACK)
+    yield from _stack(patient, patient.account, names.PORTFOLIO_STACK)
     for stage in names.STAGES:
-        account = (patient.stage_accounts or {}).get(stage, patient.account)
-        yield from _stack(account.in_region(patient.account.region), names.stage_stack(stage))
+        yield from _stack(patient, patient.stage_account(stage), names.stage_stack(stage))
 
 
-def _stack(account: Account, name: str) -> Iterator[Finding]:
+def _stack(patient: Patient, account: Account, name: str) -> Iterator[Finding]:
     stacks = Stacks(account.client("cloudformation"))
     found = stacks.find(name)
     if found is None:
-        hint = f"{PUBLISH}, with --stage-profile STAGE=PROFILE if the stage is in another account"
-        yield Finding(
-            "bad", "stack", f"{name} is not in {account.place}", PUBLISH if name == names.PORTFOLIO_STACK else hint
-        )
+        hint = ", with --stage-profile STAGE=PROFILE if the stage is in another account"
+        mending = patient.publish() + ("" if name == names.PORTFOLIO_STACK else hint)
+        yield Finding("bad", "stack", f"{name} is not in {account.place}", mending)
     elif found.is_in_progress:
-        yield Finding(
-            "note", "stack", f"{name} is in {found.status}: somebody works on it", "python -m service_catalog doctor"
-        )
+        again = command("doctor", patient.account)
+        yield Finding("note", "stack", f"{name} is in {found.status}: somebody works on it", again)
     elif found.is_settled:
         yield Finding("good", "stack", f"{name} is in {found.status}")
     else:
-        yield Finding("bad", "stack", stacks.trouble(found), PUBLISH)
+        yield Finding("bad", "stack", stacks.trouble(found), patient.publish())
 
 
 def _roles(patient: Patient) -> Iterator[Finding]:
     """Roles that the stacks say they made."""
     wanted = [(patient.account, names.LAUNCH_ROLE, names.PORTFOLIO_STACK)]
     for stage in names.STAGES:
-        account = (patient.stage_accounts or {}).get(stage, patient.account)
-        purposes = ("deploy", "cloudformation", "endpoint", "verify")
+        account, purposes = patient.stage_account(stage), ("deploy", "cloudformation", "endpoint", "verify")
         wanted += [(account, names.stage_role(stage, purpose), names.stage_stack(stage)) for purpose in purposes]
     good: list[str] = []
-    for account, role, stack in wanted:
-        if Stacks(account.in_region(patient.account.region).client("cloudformation")).find(stack):
-            bad = list(_role(account, role, stack))
+    for account, role, name in wanted:
+        if stack := Stacks(account.client("cloudformation")).find(name):
+            bad = list(_role(patient, account, role, stack))
             yield from bad
             good += [] if bad else [role]
     if good:
@@ -258,14 +261,36 @@ def _roles(patient: Patient) -> Iterator[Finding]:
         yield Finding("good", "role", f"{good[0]}{more}")
 
 
-def _role(account: Account, name: str, stack: str) -> Iterator[Finding]:
+def _role(patient: Patient, account: Account, name: str, stack: Stack) -> Iterator[Finding]:
     """Nothing if the role is as it should be."""
     found = roles.role(account.client("iam"), name)
     if found is None:
-        command = f"aws cloudformation delete-stack --stack-name {stack} && {PUBLISH}"
-        yield Finding("bad", "role", f"{name} was deleted by hand, though stack {stack} made it", command)
+        yield _deleted(account, name, stack)
     elif not found.get("PermissionsBoundary") and name != names.LAUNCH_ROLE:
-        yield Finding("note", "role", f"{name} has no permissions boundary", PUBLISH)
+        yield Finding("note", "role", f"{name} has no permissions boundary", patient.publish())
+
+
+def _deleted(account: Account, name: str, stack: Stack) -> Finding:
+    """The way to have CloudFormation make a role again, without deleting anything that projects use.
+
+    Source: CloudFormation user guide, "Using drift-aware change sets"; a change set alone changes nothing.
+    """
+    if "existing" in (stack.parameters.get("AccountRoles"), stack.parameters.get("StageRoles")):
+        text = f"{name} was deleted by hand, though stack {stack.name} of another region made it"
+        return Finding("bad", "role", text, 'make doctor ARGS="--region …" in that region tells how to have it again')
+    place = ("--stack-name", stack.name, "--change-set-name", f"restore-{name}")
+    previous = [f"ParameterKey={key},UsePreviousValue=true" for key in sorted(stack.parameters)]
+    mode = ("--use-previous-template", "--deployment-mode", "REVERT_DRIFT", "--capabilities", "CAPABILITY_NAMED_IAM")
+    steps = (
+        aws(account, "cloudformation", "create-change-set", *place, *mode, "--parameters", *previous),
+        aws(account, "cloudformation", "describe-change-set", *place),
+        aws(account, "cloudformation", "execute-change-set", *place),
+    )
+    text = (
+        f"{name} was deleted by hand, though stack {stack.name} made it. Do not delete the stack: projects use it. "
+        f"A change set against drift makes the role again: look at it, and execute it if it does nothing else"
+    )
+    return Finding("bad", "role", text, "\n→ ".join(steps))
 
 
 def policies(patient: Patient) -> Iterator[Finding]:
@@ -281,7 +306,9 @@ def _product(patient: Patient) -> Iterator[Finding]:
     catalog = Catalog(patient.account.client("servicecatalog"))
     product = catalog.product(patient.product)
     if product is None:
-        yield Finding("bad", "product", f"{patient.product!r} is not published in {patient.account.place}", PUBLISH)
+        yield Finding(
+            "bad", "product", f"{patient.product!r} is not published in {patient.account.place}", patient.publish()
+        )
         return
     offered = [version for version in catalog.versions(product) if version.is_active]
     if offered:
@@ -290,25 +317,26 @@ def _product(patient: Patient) -> Iterator[Finding]:
         )
         yield from _objects(patient, Place.of(patient.account).template_of(offered[-1]))
     else:
-        yield Finding("bad", "product", f"every version of {product.name!r} is retired", PUBLISH)
+        yield Finding(
+            "bad", "product", f"every version of {product.name!r} is retired", patient.publish("--version", "NAME")
+        )
     yield from _offer(patient, catalog, product)
 
 
 def _offer(patient: Patient, catalog: Catalog, product: Product) -> Iterator[Finding]:
     portfolio = _outputs(patient).get("PortfolioId", "")
     if catalog.tags(product).get(VISIBILITY) != "true":
-        yield Finding("bad", "tag", f"the product lacks {VISIBILITY}=true, so Studio does not show it", PUBLISH)
+        yield Finding(
+            "bad", "tag", f"the product lacks {VISIBILITY}=true, so Studio does not show it", patient.publish()
+        )
     if portfolio and portfolio not in catalog.portfolios(product):
-        yield Finding("bad", "portfolio", f"{portfolio} does not offer the product", PUBLISH)
+        yield Finding("bad", "portfolio", f"{portfolio} does not offer the product", patient.publish())
     elif portfolio:
         role = catalog.launch_role(portfolio, product)[1]
         wanted = names.launch_role_arn(patient.account.partition, patient.account.id)
         good = Finding("good", "launch role", f"every project is made under {wanted}")
-        yield (
-            good
-            if role == wanted
-            else Finding("bad", "launch role", f"the constraint names {role or 'no role'}", PUBLISH)
-        )
+        bad = Finding("bad", "launch role", f"the constraint names {role or 'no role'}", patient.publish())
+        yield good if role == wanted else bad
 
 
 def _objects(patient: Patient, address: str) -> Iterator[Finding]:
@@ -321,22 +349,21 @@ def _objects(patient: Patient, address: str) -> Iterator[Finding]:
         bucket.read(key)
         yield Finding("good", "template", f"s3://{bucket.name}/{key}")
     except CatalogError:
-        yield Finding("bad", "template", f"s3://{bucket.name}/{key} was deleted: nobody can create a project", PUBLISH)
+        text = f"s3://{bucket.name}/{key} was deleted: nobody can create a project"
+        yield Finding("bad", "template", text, patient.publish())
 
 
 def _connections(patient: Patient) -> Iterator[Finding]:
     client = patient.account.client("codeconnections")
     for found in connections.connections(client):
         if found.status != "AVAILABLE":
-            command = (
-                "console: Developer Tools, Settings, Connections, Update pending connection (AWS offers no command)"
-            )
-            yield Finding("bad", "connection", f"{found.name} ({found.provider}) is {found.status}", command)
+            way = "console: Developer Tools, Settings, Connections, Update pending connection (AWS offers no command)"
+            yield Finding("bad", "connection", f"{found.name} ({found.provider}) is {found.status}", way)
         elif found.tags.get("sagemaker") != "true":
-            command = f"aws codeconnections tag-resource --resource-arn {found.arn} --tags Key=sagemaker,Value=true"
-            yield Finding(
-                "bad", "connection", f"{found.name} lacks the tag sagemaker=true, so Studio does not offer it", command
-            )
+            words = ("--resource-arn", found.arn, "--tags", "Key=sagemaker,Value=true")
+            tag = aws(patient.account, "codeconnections", "tag-resource", *words)
+            text = f"{found.name} lacks the tag sagemaker=true, so Studio does not offer it"
+            yield Finding("bad", "connection", text, tag)
         else:
             yield Finding("good", "connection", f"{found.name} ({found.provider}) is available")
 
@@ -353,9 +380,9 @@ def _quotas(patient: Patient) -> Iterator[Finding]:
                 "look in the console: Service Quotas, SageMaker",
             )
         elif value < least:
-            ask = "aws service-quotas request-service-quota-increase --service-code sagemaker"
-            command = f"{ask} --quota-code {code} --desired-value {least}"
-            yield Finding("bad", "quota", f"{name}: {value:g}, and {least} are needed for {purpose}", command)
+            words = ("--service-code", "sagemaker", "--quota-code", code, "--desired-value", str(least))
+            ask = aws(patient.account, "service-quotas", "request-service-quota-increase", *words)
+            yield Finding("bad", "quota", f"{name}: {value:g}, and {least} are needed for {purpose}", ask)
         else:
             yield Finding("good", "quota", f"{name}: {value:g}")
 

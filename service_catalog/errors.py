@@ -1,6 +1,7 @@
 """Every error a person can meet, in one tree. Each says what is wrong, where, and what to do about it.
 
 CatalogError           shown without a traceback; exit code 1
+├── DeclinedError      a person said no to the question; no failure, so shown as it is
 ├── InputError         what was typed, or answered to a question
 ├── SourceError        this repository, or a project's folder, cannot be published as it is
 ├── AccessError        credentials, permissions, a region or a service that is not there
@@ -27,6 +28,10 @@ from botocore.exceptions import (
 
 class CatalogError(Exception):
     """Something that a person can put right."""
+
+
+class DeclinedError(CatalogError):
+    """A person said no to the question: nothing was done, and nothing is wrong."""
 
 
 class InputError(CatalogError):
@@ -101,7 +106,7 @@ def explain(error: BotoCoreError | ClientError) -> CatalogError:
     if isinstance(error, ProfileNotFound):
         return AccessError(f"{error}: `aws configure list-profiles` shows the profiles of this machine.")
     if isinstance(error, NoRegionError):
-        return AccessError("No region is set: give --region, such as --region eu-west-1.")
+        return AccessError('No region is set: give --region, such as ARGS="--region eu-west-1", or set AWS_REGION.')
     if isinstance(error, ConnectionError):
         return AccessError(f"AWS cannot be reached ({error}). Check the network and --region; {_AGAIN}.")
     return AccessError(f"{error}. If the network failed, {_AGAIN}.")

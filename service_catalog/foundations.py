@@ -4,20 +4,20 @@ Parameters that nobody names keep the value they have. Roles are made once per a
 region: where another region's stack made them, this one is told so.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from service_catalog import names
+from service_catalog.answers import Question
 from service_catalog.aws import roles
 from service_catalog.aws.account import Account
 from service_catalog.aws.buckets import Bucket
 from service_catalog.aws.stacks import Stack, Stacks, Wanted
-from service_catalog.errors import BucketError, InputError, StackError, nearest
+from service_catalog.errors import BucketError, StackError, nearest
 from service_catalog.plan import Change
 from service_catalog.progress import Watch
 from service_catalog.template import Template, difference, read
 
-_HOLDS_NOTHING = ("ROLLBACK_COMPLETE", "CREATE_FAILED")
 _REPAIRED = {
     "ROLLBACK_COMPLETE": "its creation failed, so it holds nothing and is made anew",
     "CREATE_FAILED": "its creation failed; what is left is deleted and it is made anew",
@@ -36,8 +36,7 @@ class Foundation:
     values: Mapping[str, str]
 
     def change(self) -> Change:
-        """What it takes. Raises StackError for a state that only a person can end, InputError for wrong values."""
-        self._require_known()
+        """What it takes. Raises StackError for a state that only a person can end."""
         present = self.stacks.find(self.name)
         if present is None:
             return self._doing("create", f"from {self.template.name}", present)
@@ -86,11 +85,17 @@ class Foundation:
         ]
         return ", ".join(parts)
 
-    def _require_known(self) -> None:
-        known = self.template.parameters
-        if unknown := [key for key in self.values if key not in known]:
-            problems = [f"{self.template.name} has no parameter {key!r}{nearest(key, known)}" for key in unknown]
-            raise InputError(problems)
+
+def problems(template: Template, values: Mapping[str, str], option: str) -> Iterator[str]:
+    """Why CloudFormation would refuse these values of a template, in the words of the option that gave them."""
+    known = template.parameters
+    for key, value in values.items():
+        if key not in known:
+            yield f"{option}{key}: {template.name} has no parameter {key!r}{nearest(key, known)}"
+            continue
+        question = Question.from_template(f"{option}{key}", known[key])
+        parts = value.split(",") if known[key].get("Type") == "CommaDelimitedList" else [value]
+        yield from filter(None, map(question.problem, parts))
 
 
 @dataclass
@@ -121,7 +126,7 @@ def require_free(stacks: Stacks, bucket: Bucket) -> None:
     CloudFormation stack automatically"), and the bucket's follows from account and region.
     """
     present = stacks.find(names.PORTFOLIO_STACK)
-    if bucket.exists() and (present is None or present.status in _HOLDS_NOTHING):
+    if bucket.exists() and (present is None or present.holds_nothing):
         raise BucketError(
             f"Bucket {bucket.name} is left over from a portfolio stack that is gone, and a new one cannot take it in. "
             f"All it holds can be published again: empty it (console: S3, Empty), remove it with "

@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
-from service_catalog import names
+from service_catalog import commands, names
 from service_catalog.aws import tagged
 from service_catalog.aws.account import Account
 from service_catalog.aws.stacks import Stack, Stacks
@@ -12,38 +13,38 @@ from service_catalog.plan import Change
 from service_catalog.template import read
 
 ID_TAG, NAME_TAG = "sagemaker:project-id", "sagemaker:project-name"
-# Type to what people call it, why it stays, and what removes it for good.
+# Type to what people call it, why it stays, and what of the AWS CLI removes it for good, with what to do before.
 _KEPT = {
     "AWS::CodeCommit::Repository": (
         "repository",
         "the code",
-        "aws codecommit delete-repository --repository-name sagemaker-{unique}",
+        "codecommit delete-repository --repository-name sagemaker-{unique}",
     ),
     "AWS::SageMaker::ModelPackageGroup": (
         "models",
         "the models and who approved them",
-        "aws sagemaker delete-model-package-group --model-package-group-name {unique}  # once it is empty",
+        "sagemaker delete-model-package-group --model-package-group-name {unique}  # once it is empty",
     ),
     "AWS::S3::Bucket": (
         "bucket",
         "training data, models and captured requests",
-        "aws s3api delete-bucket --bucket {id}  # once it is empty: console, S3, Empty",
+        "s3api delete-bucket --bucket {id}  # once it is empty: console, S3, Empty",
     ),
-    "AWS::KMS::Alias": ("key's name", "names the key", "aws kms delete-alias --alias-name {id}"),
+    "AWS::KMS::Alias": ("key's name", "names the key", "kms delete-alias --alias-name {id}"),
     "AWS::KMS::Key": (
         "key",
         "without it nobody can read the bucket",
-        "aws kms schedule-key-deletion --key-id {id}  # after the bucket",
+        "kms schedule-key-deletion --key-id {id}  # after the bucket",
     ),
     "AWS::SQS::Queue": (
         "messages",
         "what could not be delivered; each goes after 14 days",
-        "aws sqs delete-queue --queue-url {id}",
+        "sqs delete-queue --queue-url {id}",
     ),
     "AWS::Logs::LogGroup": (
         "logs",
         "who did what; each entry goes when its retention ends",
-        "aws logs delete-log-group --log-group-name {id}",
+        "logs delete-log-group --log-group-name {id}",
     ),
 }
 # Records of what was done: they cost nothing, and most of them cannot be deleted.
@@ -64,16 +65,19 @@ class Kept:
     type: str
     id: str
     command: str
+    account: str = ""
 
 
-def retained(stacks: Stacks, stack: Stack, project: names.Project) -> Iterator[Kept]:
+def retained(account: Account, stacks: Stacks, stack: Stack, project: names.Project) -> Iterator[Kept]:
     """What a stack leaves behind when it is deleted, by its own template."""
     declared = read(stacks.template(stack.id), stack.name).get("Resources") or {}
     for item in stacks.resources(stack.id):
         policy = declared.get(item["LogicalResourceId"], {}).get("DeletionPolicy", "Delete")
         if policy.startswith("Retain") and (id_ := item.get("PhysicalResourceId")):
-            words = _KEPT.get(item["ResourceType"], ("", "", ""))[2]
-            yield Kept(item["ResourceType"], id_, words.format(id=id_, unique=project.unique))
+            words = _KEPT.get(item["ResourceType"], ("", "", ""))[2].format(id=id_, unique=project.unique)
+            command, space, comment = words.partition("  #")
+            typed = commands.aws(account, *command.split()) + space + comment
+            yield Kept(item["ResourceType"], id_, typed, account.id)
 
 
 def summary(kept: Iterable[Kept]) -> Iterator[Change]:
@@ -86,11 +90,18 @@ def summary(kept: Iterable[Kept]) -> Iterator[Change]:
         yield Change("keep", word, ids[0] if len(ids) == 1 else f"{ids[0]} and {len(ids) - 1} more", reason)
 
 
-def commands(kept: Iterable[Kept]) -> str:
-    """How to remove it for good, in an order that works."""
+def removal(kept: Iterable[Kept]) -> str:
+    """How to remove it for good, in an order that works, by account if there are several."""
     order = list(_KEPT)
-    known = sorted((item for item in kept if item.type in order), key=lambda item: (order.index(item.type), item.id))
-    return "\n".join(f"  {item.command}" for item in known)
+    known = [item for item in kept if item.type in order]
+    known.sort(key=lambda item: (item.account, order.index(item.type), item.id))
+    several = len({item.account for item in known}) > 1
+    groups = groupby(known, lambda item: item.account)
+    return "\n".join(
+        line
+        for account, items in groups
+        for line in ([f"  # in account {account}"] if several else []) + [f"  {item.command}" for item in items]
+    )
 
 
 def orphans(account: Account, project_id: str, known: Iterable[str]) -> Iterator[Change]:

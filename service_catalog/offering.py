@@ -50,7 +50,7 @@ class Offering:
     catalog: Catalog = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "catalog", Catalog(self.account.client("servicecatalog")))
+        object.__setattr__(self, "catalog", Catalog(self.account.client("servicecatalog"), self.account))
 
     @property
     def bucket(self) -> Bucket:
@@ -114,16 +114,28 @@ class Offering:
         found = self.catalog.version(present, wanted.name) if present else None
         if present and found:
             self.catalog.require_content(present, found, wanted)
-            if not found.is_active:
-                return self._line(
-                    "note", "version", wanted.name, "was retired, and stays so: publish it under another --version"
-                )
+            self._require_newest(present, found)
             return self._line("keep", "version", wanted.name, found.id)
 
         def make(_: Watch) -> None:
             self.catalog.ensure_version(self.catalog.require(self.words.name), wanted)
 
         return self._line("create", "version", wanted.name, f"template {wanted.sha256[:16]}", make)
+
+    def _require_newest(self, present: Product, found: Version) -> None:
+        """Raises ProductError for a version that is there, and that Studio and `create` would not take."""
+        name, again = found.name, "publish this content again under another name: --version NAME"
+        if not found.is_active:
+            raise ProductError(f"Version {name} of {present.name!r} is retired, and stays so: {again}.")
+        versions = self.catalog.versions(present)
+        offered = [one.name for one in versions if one.is_active and one.name not in self.retired]
+        newer = offered[offered.index(name) + 1 :] if name in offered else []
+        if newer:
+            retiring = " ".join(f"--retire {one}" for one in newer)
+            raise ProductError(
+                f"Version {name} has this content and is published already, but {newer[-1]} is newer: Studio and "
+                f"`make create` would go on to take that one. Retire it with {retiring}, or {again}."
+            )
 
     def _association(self, present: Product | None) -> Change:
         portfolio = self._portfolio()

@@ -38,6 +38,8 @@ class Change:
     detail: str = ""
     apply: Apply | None = None
     place: str = ""
+    # What somebody else has to type: shown after the table, whole, so that it can be copied.
+    command: str = ""
 
     def title(self, with_place: bool) -> str:
         """What a person reads while it is done."""
@@ -63,6 +65,9 @@ def show(changes: Sequence[Change], console: Console) -> None:
         _color(cells[:1], style)
     console.print(table)
     console.print(Text(summary(changes), style="bold"))
+    for change in changes:
+        if change.command:
+            console.print(Text(f"\n{change.name}, {change.detail}:\n{change.command}"), soft_wrap=True)
 
 
 def _color(cells: Iterable[Text], style: str) -> None:
@@ -81,8 +86,15 @@ def summary(changes: Sequence[Change]) -> str:
         "keep": "stay as they are",
         "note": "to note",
     }
-    counted = ((action, sum(change.action == action for change in changes)) for action in words)
-    return ", ".join(f"{count} {words[action]}" for action, count in counted if count) or "nothing to do"
+    counts = ((action, sum(change.action == action for change in changes)) for action in words)
+    words_for_one = {**words, "keep": "stays as it is"}
+    found = (f"{count} {(words_for_one if count == 1 else words)[action]}" for action, count in counts if count)
+    return ", ".join(found) or "nothing to do"
+
+
+def counted(count: int, word: str) -> str:
+    """A number with its word: "1 file", "2 files"."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def carry_out(changes: Iterable[Change], progress: Progress) -> None:

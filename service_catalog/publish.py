@@ -5,20 +5,24 @@ at last. Everything is read and checked before anything is written, in every pla
 takes up what is there; two at once make the same.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from rich.console import Console
 
 from service_catalog import foundations, names, plan, seed
+from service_catalog.answers import Question
 from service_catalog.aws.account import Account
 from service_catalog.aws.stacks import PAUSE_SECONDS, Stacks
+from service_catalog.commands import command
 from service_catalog.errors import InputError, SourceError
 from service_catalog.foundations import Made
+from service_catalog.kept import Kept
 from service_catalog.offering import Offering, Words
 from service_catalog.plan import Change
 from service_catalog.progress import Progress
-from service_catalog.release import Place, Release, Source
+from service_catalog.release import FOLDER, Place, Release, Source
 
 CATALOG, S3 = "catalog", "s3"
 
@@ -43,6 +47,11 @@ class Wish:
         """The account of a stage, empty if it is the tooling account."""
         return self.stage_accounts[stage].id if stage in self.stage_accounts else self.stage_ids.get(stage, "")
 
+    def with_kept(self, kept: Kept) -> "Wish":
+        """The same, and what the newest published version says about the rest."""
+        ids = {**kept.stage_ids, **self.stage_ids}
+        return replace(self, stage_ids=ids, organization=self.organization or kept.organization)
+
 
 def require_committed(allowed: bool) -> str:
     """A note if the repository has changes that no commit holds. Raises SourceError unless that is allowed."""
@@ -55,12 +64,17 @@ def require_committed(allowed: bool) -> str:
 
 def changes(accounts: Sequence[Account], source: Source, wish: Wish) -> list[Change]:
     """Everything that publishing takes, in order. Raises CatalogError."""
+    _require_values(source, wish)
     _require_sense(accounts, wish)
     made = Made()
     return [change for account in accounts for change in _changes_in(account, source, wish, made)]
 
 
-def _changes_in(account: Account, source: Source, wish: Wish, made: Made) -> Iterator[Change]:
+def _changes_in(account: Account, source: Source, given: Wish, made: Made) -> Iterator[Change]:
+    kept = find_kept(account, given)
+    wish = given.with_kept(kept)
+    _require_sense([account], wish)
+    yield from kept.lines(account)
     stacks = Stacks(account.client("cloudformation"), wish.pause)
     release = release_for(account, source, wish)
     offering = Offering(account, stacks, release, wish.words, wish.retired)
@@ -71,6 +85,12 @@ def _changes_in(account: Account, source: Source, wish: Wish, made: Made) -> Ite
     yield from offering.objects()
     yield from offering.product() if CATALOG in wish.channels else ()
     yield from offering.studio() if S3 in wish.channels else ()
+
+
+def find_kept(account: Account, wish: Wish) -> Kept:
+    """What the newest published version says about stages, and nobody says now. Raises ProductError."""
+    unsaid = tuple(stage for stage in names.STAGES if stage not in {**wish.stage_accounts, **wish.stage_ids})
+    return Kept.find(account, wish.words.name, unsaid, not wish.organization)
 
 
 def release_for(account: Account, source: Source, wish: Wish) -> Release:
@@ -127,14 +147,27 @@ def _stage_values(stage: str, tooling: Account, source: Source, wish: Wish) -> d
 def _by_somebody_else(stage: str, tooling: Account, source: Source, wish: Wish) -> Change:
     """A line with the command for an administrator of the stage's account."""
     values = _stage_values(stage, tooling, source, wish)
-    words = " ".join(f"{key}={value}" for key, value in sorted(values.items()))
-    command = (
-        f"an administrator of {wish.stage_id(stage)} runs: aws cloudformation deploy "
-        f"--stack-name {names.stage_stack(stage)} "
-        f"--template-file service_catalog/stage.yaml --capabilities CAPABILITY_NAMED_IAM --region {tooling.region} "
-        f"--parameter-overrides {words}"
+    overrides = shlex.join(f"{key}={value}" for key, value in sorted(values.items()))
+    typed = (
+        f"# with {FOLDER / source.stage.name}, in the folder where that file is:\n"
+        f"aws cloudformation deploy --stack-name {names.stage_stack(stage)} --template-file {source.stage.name} "
+        f"--capabilities CAPABILITY_NAMED_IAM --region {tooling.region} --parameter-overrides {overrides}"
     )
-    return Change("note", "stack", names.stage_stack(stage), command, place=wish.stage_id(stage))
+    detail = f"an administrator of {wish.stage_id(stage)} makes it with this command"
+    return Change("note", "stack", names.stage_stack(stage), detail, place=wish.stage_id(stage), command=typed)
+
+
+def _require_values(source: Source, wish: Wish) -> None:
+    """Raises InputError for every value that CloudFormation would refuse."""
+    problems = []
+    for stack, values in wish.values.items():
+        template = source.portfolio if stack == "portfolio" else source.stage
+        problems += list(foundations.problems(template, values, f"--set {stack}."))
+    if wish.organization:
+        question = Question.from_template("--organization", source.stage.parameters["OrganizationId"])
+        problems += filter(None, [question.problem(wish.organization)])
+    if problems:
+        raise InputError(problems)
 
 
 def _require_sense(accounts: Sequence[Account], wish: Wish) -> None:
@@ -177,15 +210,14 @@ def publish(
     return found
 
 
-def next_words(accounts: Iterable[Account], source: Source, wish: Wish) -> str:
+def next_words(accounts: Sequence[Account], source: Source, wish: Wish) -> str:
     """What was published, and what to do with it."""
     lines = []
     for account in accounts:
-        release = release_for(account, source, wish)
+        release = release_for(account, source, wish.with_kept(find_kept(account, wish)))
         lines.append(f"{wish.words.name}, version {release.version}, in {account.place}")
         if S3 in wish.channels:
             lines.append(f"  launch role for the S3 channel: {names.launch_role_arn(account.partition, account.id)}")
-    create = "  in Studio: Deployments, Projects, Create project, Organization templates"
-    return "\n".join(
-        [*lines, "Create a project from it:", create, "  here:      python -m service_catalog create NAME"]
-    )
+    lines += ["Create a project from it:"]
+    lines += ["  in Studio: Deployments, Projects, Create project, Organization templates"]
+    return "\n".join([*lines, *(f"  here:      {command('create', account, name='NAME')}" for account in accounts)])

@@ -82,6 +82,12 @@ class Template:
                 raise SourceError(f'{self.name} has {count} lines that end with "# publish: {label}"; it needs one.')
         return Template(self.name, text)
 
+    def stamp(self, label: str) -> str:
+        """The value that `stamped` wrote; empty if there is no such line."""
+        line = re.compile(rf'^\s*\w+: ("[^"\n]*")\s+# publish: {re.escape(label)}$', re.MULTILINE)
+        found = line.search(self.text)
+        return str(json.loads(found[1])) if found else ""
+
     def require_size(self, limit: int) -> None:
         """Raises SourceError if AWS would refuse the template for its size."""
         size = len(self.text.encode("utf-8"))

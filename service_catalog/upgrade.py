@@ -20,12 +20,14 @@ from service_catalog.answers import FILLED_IN
 from service_catalog.aws.buckets import Bucket, key_of
 from service_catalog.aws.stacks import Preview, ResourceChange, Stack
 from service_catalog.aws.studio import Project
+from service_catalog.commands import command
 from service_catalog.create import Origin, origin_of
 from service_catalog.create import Wish as CreateWish
-from service_catalog.errors import InputError, ProjectError
+from service_catalog.errors import DeclinedError, ProjectError
 from service_catalog.plan import Change
 from service_catalog.progress import Progress, Watch
 from service_catalog.publish import CATALOG, S3
+from service_catalog.seed import ANSWERS
 from service_catalog.template import difference, read
 from service_catalog.waiting import Site
 
@@ -59,7 +61,8 @@ def look(site: Site, wish: Wish, watch: Watch) -> Upgrade:
     stack = site.stack(project)
     if stack is None:
         raise ProjectError(
-            f"The stack of project {wish.name} was deleted by hand: remove the rest with `delete {wish.name}`."
+            f"The stack of project {wish.name} was deleted by hand. Remove the rest: "
+            f"{command('delete', site.account, name=wish.name)}"
         )
     if not stack.is_settled:
         raise ProjectError(site.stacks.trouble(stack))
@@ -78,7 +81,8 @@ def _ready(site: Site, name: str, watch: Watch) -> Project:
         raise ProjectError(f"There is no project {name}{errors.nearest(name, known)}")
     if found.status == "CreateFailed" or found.status.startswith("Delete"):
         raise ProjectError(
-            f"Project {name} is in {found.status} ({site.failure(found)}): delete it and create it again."
+            f"Project {name} is in {found.status} ({site.failure(found)}): delete it and create it again. To delete "
+            f"it: {command('delete', site.account, name=name)}"
         )
     return found
 
@@ -96,9 +100,9 @@ def settled(origin: Origin, stack: Stack, given: Mapping[str, str]) -> dict[str,
 
     All are sent, because CloudFormation would set those that are not back to the template's defaults.
     """
-    questions = {question.name for question in origin.questions} - set(FILLED_IN)
+    questions = {question.name for question in origin.form.questions} - set(FILLED_IN)
     kept = {key: value for key, value in stack.parameters.items() if key in questions}
-    answers.check(origin.questions, {**kept, **given})
+    answers.check(origin.form, {**kept, **given})
     return {**kept, **given}
 
 
@@ -142,9 +146,9 @@ def change(site: Site, wish: Wish, found: Upgrade) -> Change:
             site.studio.update_from_template(wish.name, names.STUDIO_TEMPLATE, found.origin.address, found.values)
         _require_updated(site, wish.name, watch)
 
-    return Change(
-        "update", "project", wish.name, f"to {title}: {len(found.preview.resources)} resources change", update
-    )
+    count = len(found.preview.resources)
+    detail = f"to {title}: {plan.counted(count, 'resource')} {'changes' if count == 1 else 'change'}"
+    return Change("update", "project", wish.name, detail, update)
 
 
 def _require_updated(site: Site, name: str, watch: Watch) -> None:
@@ -167,7 +171,7 @@ def upgrade(site: Site, wish: Wish, console: Console, ask: plan.Ask, only_plan: 
     if only_plan or line.apply is None:
         return line
     if not ask(_question(found)):
-        raise InputError("Nothing was changed.")
+        raise DeclinedError("Nothing was changed.")
     plan.carry_out([line], Progress(console))
     return line
 
@@ -203,10 +207,13 @@ def _words(item: ResourceChange) -> tuple[str, str, str]:
     return kinds.get(item.action, ("~", "changes", "yellow"))
 
 
-def next_words(folder_version: str) -> str:
-    """How the project's code follows."""
+def next_words(version: str, template: str) -> str:
+    """How the project's code follows; `template` is where the template can be cloned from, if that is known."""
+    answers = ", ".join(f"{key} = {value}" for key, value in ANSWERS.items())
     return (
-        "The infrastructure is up to date. For the project's code, in a clone of its repository:\n"
-        "  cruft link URL-OF-THIS-TEMPLATE   # once, for a project that Studio made\n"
-        f"  cruft update                      # the template is at {folder_version}"
+        "An upgrade brings infrastructure, never code. For the code, in a clone of the project's repository:\n"
+        f"  cruft link {template or 'URL-OF-THE-TEMPLATE'} --checkout COMMIT   # once, if it began with the seed\n"
+        f"  cruft update   # to the newest commit of the template; here it is {version}\n"
+        "COMMIT is the commit of the template that was published when the project was made.\n"
+        f"cruft link asks the template's questions; those of the seed were answered: {answers}, the rest as offered."
     )

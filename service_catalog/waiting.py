@@ -24,7 +24,7 @@ class Site:
     def __post_init__(self) -> None:
         for name, value in (
             ("studio", Studio(self.account.client("sagemaker"))),
-            ("catalog", Catalog(self.account.client("servicecatalog"))),
+            ("catalog", Catalog(self.account.client("servicecatalog"), self.account)),
             ("stacks", Stacks(self.account.client("cloudformation"), self.pause)),
         ):
             object.__setattr__(self, name, value)

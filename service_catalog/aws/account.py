@@ -1,5 +1,6 @@
 """An AWS account in one region, under the credentials of one person or role: who that is, and the clients."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,6 +9,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import NoRegionError
+
+from service_catalog.errors import InputError, nearest
 
 # "standard" tells throttling from other errors and waits longer each time, up to 20 seconds.
 PATIENCE = Config(retries={"mode": "standard", "total_max_attempts": 10}, connect_timeout=5, read_timeout=60)
@@ -32,19 +35,31 @@ class Identity:
 class Account:
     """Clients of one account and region; nothing is asked of AWS until one is used."""
 
-    def __init__(self, session: Any, region: str = "") -> None:
+    def __init__(self, session: Any, region: str = "", profile: str = "") -> None:
         self._session = session
-        self._region = region or session.region_name or ""
+        # boto3 knows AWS_DEFAULT_REGION only; every other tool of AWS knows AWS_REGION too, and prefers it.
+        self._region = region or os.environ.get("AWS_REGION") or session.region_name or ""
+        self.profile = profile
         self._clients: dict[str, Any] = {}
 
     @classmethod
     def opened(cls, profile: str = "", region: str = "") -> "Account":
-        """With a profile of this machine, or the credentials of the environment."""
-        return cls(boto3.Session(profile_name=profile or None), region)
+        """With a profile of this machine, or the credentials of the environment. Raises InputError for no region."""
+        account = cls(boto3.Session(profile_name=profile or None), region, profile)
+        account._require_real_region()
+        return account
+
+    def _require_real_region(self) -> None:
+        """Asks boto3, not AWS: a region that does not exist has nobody to answer."""
+        partitions = self._session.get_available_partitions()
+        known = {one for name in partitions for one in self._session.get_available_regions("cloudformation", name)}
+        if self._region and self._region not in known:
+            hint = nearest(self._region, known) or ", as far as this version of boto3 knows"
+            raise InputError(f"--region {self._region}: AWS has no such region{hint}")
 
     def in_region(self, region: str) -> "Account":
         """The same credentials in another region."""
-        return self if region == self.region else Account(self._session, region)
+        return self if region == self.region else Account(self._session, region, self.profile)
 
     def client(self, service: str) -> Any:
         """The client of a service; always the same one."""

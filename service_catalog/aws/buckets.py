@@ -57,6 +57,10 @@ class Bucket:
             )
         return True
 
+    def holds_any(self, key: str) -> bool:
+        """Whether there is such an object, whatever its content."""
+        return self.exists() and self._head(key) is not None
+
     def put_once(self, key: str, content: bytes, content_type: str) -> bool:
         """Write the object unless it is there already; False if it was. Raises BucketError."""
         if self.holds(key, content):

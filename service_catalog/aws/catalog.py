@@ -14,7 +14,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from service_catalog import errors
-from service_catalog.aws.account import pages, tags, untagged
+from service_catalog.aws.account import Account, pages, tags, untagged
+from service_catalog.commands import command
 from service_catalog.errors import ProductError
 
 CLOUDFORMATION = "CLOUD_FORMATION_TEMPLATE"
@@ -67,10 +68,14 @@ class Published:
 
 
 class Catalog:
-    """Service Catalog in one account and region."""
+    """Service Catalog in one account and region; `account` is named in the commands that errors tell."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, account: Account | None = None) -> None:
         self._client = client
+        self._account = account
+
+    def _typed(self, verb: str) -> str:
+        return command(verb, self._account) if self._account else f"make {verb}"
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
@@ -95,9 +100,7 @@ class Catalog:
         """The product. Raises ProductError if it is not there."""
         found = self.product(name)
         if found is None:
-            raise ProductError(
-                f"There is no product {name!r} here: publish it with `python -m service_catalog publish`."
-            )
+            raise ProductError(f"There is no product {name!r} here: publish it with `{self._typed('publish')}`.")
         return found
 
     def offered(self, name: str) -> Product:
@@ -110,8 +113,8 @@ class Catalog:
                     return Product(item["ProductId"], item["Name"])
             if not page.get("NextPageToken"):
                 raise ProductError(
-                    f"You see no product {name!r} here. Either nobody has published it (`publish`), or your role is no "
-                    f"principal of its portfolio: `python -m service_catalog doctor` says which roles are."
+                    f"You see no product {name!r} here. Either nobody has published it (`make publish`), or your role "
+                    f"is no principal of its portfolio: `{self._typed('doctor')}` says which roles are."
                 )
             request["PageToken"] = page["NextPageToken"]
 

@@ -24,7 +24,6 @@ CAPABILITIES = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 PATIENCE_SECONDS = 3600
 PAUSE_SECONDS = 2.0
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
-_HOLDS_NOTHING = ("ROLLBACK_COMPLETE", "CREATE_FAILED")
 _ROUNDS = 100
 
 
@@ -50,6 +49,11 @@ class Stack:
     def exists(self) -> bool:
         """Whether it has, or had, resources; a change set alone makes a stack that has none."""
         return self.status not in ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE")
+
+    @property
+    def holds_nothing(self) -> bool:
+        """Its creation failed, so that it can only be deleted."""
+        return self.status in ("ROLLBACK_COMPLETE", "CREATE_FAILED")
 
     @property
     def is_settled(self) -> bool:
@@ -177,7 +181,7 @@ class Stacks:
         present = self.wait(name, watch)
         if present is None:
             return None
-        if present.status in _HOLDS_NOTHING:
+        if present.holds_nothing:
             watch(f"its creation failed ({self.first_failure(present.id) or present.reason}); deleting what is left")
             self.delete(present.id, watch)
             return None
@@ -198,7 +202,8 @@ class Stacks:
             "DELETE_FAILED": f"aws cloudformation delete-stack --stack-name {stack.name}",
             "ROLLBACK_COMPLETE": f"aws cloudformation delete-stack --stack-name {stack.name}",
         }.get(stack.status, f"aws cloudformation describe-stack-events --stack-name {stack.name}")
-        return f"Stack {stack.name} is in {stack.status}: {cause}. Remove that cause, then: {command}"
+        place = f"--region {self._client.meta.region_name}"
+        return f"Stack {stack.name} is in {stack.status}: {cause}. Remove that cause, then: {command} {place}"
 
     def wait(self, name: str, watch: Watch) -> Stack | None:
         """The stack once nobody works on it; tells each event meanwhile. Raises StackError after an hour."""

@@ -1,9 +1,13 @@
 """The product's form: everything that AWS would refuse is said at once, before anything is made."""
 
+import shlex
+from itertools import pairwise
+
 import pytest
 
+from scripts.bake import ROOT
 from service_catalog import answers
-from service_catalog.answers import Question
+from service_catalog.answers import Form, Question
 from service_catalog.errors import InputError
 from service_catalog.release import FOLDER
 from service_catalog.template import Template
@@ -37,14 +41,14 @@ def test_a_name_of_33_characters_is_refused_with_the_limit() -> None:
 
 def test_good_answers_pass() -> None:
     answers.check(
-        QUESTIONS, {"Owner": "me", "Size": "medium", "Mail": "team@example.com", "Days": "30", "Note": "12345"}
+        Form(QUESTIONS), {"Owner": "me", "Size": "medium", "Mail": "team@example.com", "Days": "30", "Note": "12345"}
     )
 
 
 def test_every_problem_is_said_at_once() -> None:
     given = {"Ownr": "me", "Size": "large", "Mail": "nobody", "Days": "31", "Note": "123456", "SageMakerProjectId": "p"}
     with pytest.raises(InputError) as caught:
-        answers.check(QUESTIONS, given)
+        answers.check(Form(QUESTIONS), given)
     assert caught.value.problems == [
         "Ownr: the product asks no such question; did you mean 'Owner'?",
         "Size='large': must be one of small, medium",
@@ -70,9 +74,16 @@ def test_words_that_are_no_answers_are_refused() -> None:
     assert caught.value.problems == ["--parameter A: must be KEY=VALUE", "--parameter B: is given twice"]
 
 
-def test_our_product_can_be_launched_without_an_answer() -> None:
+def our_form() -> Form:
+    """The product's form as it is after publish."""
     product = Template("product.yaml", (FOLDER / "product.yaml").read_text(encoding="utf-8"))
-    answers.check([Question.from_template(name, declared) for name, declared in product.parameters.items()], {})
+    product = product.stamped({"seed bucket": "b", "seed key": "seeds/k.zip"})
+    questions = [Question.from_template(name, declared) for name, declared in product.parameters.items()]
+    return Form(questions, product.document["Rules"], {"AWS::Partition": "aws", "AWS::AccountId": "111111111111"})
+
+
+def test_our_product_can_be_launched_without_an_answer() -> None:
+    answers.check(our_form(), {})
 
 
 @pytest.mark.parametrize(
@@ -89,3 +100,63 @@ def test_a_connection_of_any_partition_is_taken(arn: str) -> None:
     assert "must be nothing, or the ARN of a connection" in (
         question.problem(arn.replace(":111111111111:", "::")) or ""
     )
+
+
+CONNECTION = "arn:aws:codeconnections:eu-west-1:111111111111:connection/0a"
+
+
+@pytest.mark.parametrize(
+    ("given", "problems"),
+    [
+        ({"VpcId": "vpc-01234567"}, ["VpcId, SubnetIds and SecurityGroupIds must be given together"]),
+        (
+            {"RepositoryProvider": "Connection"},
+            [
+                "ConnectionArn must name a connection when RepositoryProvider is Connection",
+                "RepositoryId must be owner/repository when RepositoryProvider is Connection",
+            ],
+        ),
+        ({"ConnectionArn": CONNECTION}, ["ConnectionArn must be empty when RepositoryProvider is CodeCommit"]),
+        ({"StagingAccountId": "222222222222"}, ["ProdAccountId must be given when StagingAccountId is"]),
+        (
+            {"StagingAccountId": "222222222222", "ProdAccountId": "222222222222"},
+            ["ProdAccountId must be another account than StagingAccountId; for one account leave both empty"],
+        ),
+        ({"CodeArtifactDomain": "ours"}, ["CodeArtifactDomain and CodeArtifactRepository must be given together"]),
+    ],
+)
+def test_answers_that_do_not_go_together_are_refused_in_the_words_of_the_template(
+    given: dict[str, str], problems: list[str]
+) -> None:
+    with pytest.raises(InputError) as caught:
+        answers.check(our_form(), given)
+    assert caught.value.problems == problems
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"VpcId": "vpc-01234567", "SubnetIds": "subnet-01234567", "SecurityGroupIds": "sg-01234567"},
+        {"RepositoryProvider": "Connection", "ConnectionArn": CONNECTION, "RepositoryId": "owner/repository"},
+        {"StagingAccountId": "222222222222", "ProdAccountId": "333333333333"},
+    ],
+)
+def test_answers_that_go_together_pass(given: dict[str, str]) -> None:
+    answers.check(our_form(), given)
+
+
+def test_the_examples_of_the_operating_guide_are_answers_that_work() -> None:
+    guide = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    examples = [line for line in guide.splitlines() if line.startswith("make create ") and "--parameter" in line]
+    for line in examples:
+        words = shlex.split(line.partition('ARGS="')[2].rstrip('"'))
+        given = [value for option, value in pairwise(words) if option == "--parameter"]
+        answers.check(our_form(), answers.parse(given, "--parameter"))
+    assert len(examples) == 3
+
+
+def test_an_arn_of_another_partition_is_refused_with_what_is_right() -> None:
+    given = {"RepositoryProvider": "Connection", "RepositoryId": "a/b"}
+    given["ConnectionArn"] = CONNECTION.replace("arn:aws:", "arn:aws-cn:")
+    with pytest.raises(InputError, match=r"ConnectionArn=.*is of partition 'aws-cn', and this account is of 'aws'"):
+        answers.check(our_form(), given)

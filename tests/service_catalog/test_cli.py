@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from scripts.bake import ROOT
 from service_catalog import names, seed
@@ -32,11 +33,13 @@ def test_a_life_as_it_is_typed(accounts: Accounts, source: Source, small_seed: N
     accounts.profile("tooling", number)
     place = ["--profile", "tooling"]
     assert main(["publish", "--uncommitted", *place]) == 0
-    assert "python -m service_catalog create NAME" in capsys.readouterr().out
+    assert 'make create NAME=NAME ARGS="--region eu-west-1 --profile tooling"' in capsys.readouterr().out
     assert main(["create", "typed", "--parameter", "Owner=me", *place]) == 0
     assert "RepositoryUrl" in capsys.readouterr().out
     assert main(["upgrade", "typed", *place]) == 0
-    assert "nothing differs" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "nothing differs" in output
+    assert "cruft link" in output
     assert main(["doctor", *place]) in (0, 1)
     assert main(["delete", "typed", *place]) == 1
     assert "give --yes, or --plan" in said(capsys)
@@ -111,6 +114,30 @@ def test_an_interruption_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.setattr(Account, "opened", interrupted)
     assert main(["create", "x"]) == 130
     assert "run the same command again" in said(capsys)
+
+
+@pytest.mark.parametrize("pressed", [EOFError, KeyboardInterrupt, None])
+def test_a_no_at_the_question_is_no_error(
+    accounts: Accounts,
+    published: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+    pressed: type[BaseException] | None,
+) -> None:
+    def answer(*_: object, **__: object) -> str:
+        if pressed:
+            raise pressed
+        return "n"
+
+    accounts.profile("asked", published.id)
+    project = "asked" if pressed is None else f"asked-{pressed.__name__}"
+    assert main(["create", project, "--profile", "asked"]) == 0
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr(Console, "input", answer)
+    assert main(["delete", project, "--profile", "asked"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out.endswith("Nothing was deleted.\n")
+    assert shown.err == ""
 
 
 def test_help_is_instant_and_names_every_verb() -> None:

@@ -12,13 +12,14 @@ from rich.console import Console
 
 from service_catalog import create, names, publish
 from service_catalog.aws.account import Account
+from service_catalog.aws.studio import Project, Studio
 from service_catalog.create import Wish
 from service_catalog.errors import InputError, ProductError, ProjectError
 from service_catalog.offering import Words
 from service_catalog.plan import Change
 from service_catalog.release import Source
 from service_catalog.waiting import Site
-from tests.service_catalog.accounts import Accounts, Calls, Killed
+from tests.service_catalog.accounts import Accounts, Calls, Killed, deny
 
 PAUSE = 0.05
 
@@ -116,6 +117,11 @@ def test_a_product_that_nobody_published_is_said(account: Account, console: Cons
         run(account, console, "early")
 
 
+def test_a_template_that_nobody_published_to_s3_is_said(account: Account, console: Console) -> None:
+    with pytest.raises(ProductError, match=r'Somebody has to publish it: make publish ARGS="--channel s3 --region'):
+        run(account, console, "early", channel="s3")
+
+
 def test_versions_are_chosen_by_name_and_retired_ones_are_not_offered(
     account: Account, source: Source, console: Console
 ) -> None:
@@ -136,13 +142,59 @@ def test_versions_are_chosen_by_name_and_retired_ones_are_not_offered(
 # --- failures --------------------------------------------------------------------------------------------------------
 
 
-def test_answers_that_do_not_go_together_fail_with_the_words_of_the_template(
-    published: Account, console: Console
+def test_answers_that_do_not_go_together_are_refused_before_anything_is_made(
+    accounts: Accounts, published: Account, console: Console
 ) -> None:
-    with pytest.raises(ProjectError, match=r"ProdAccountId must be given when StagingAccountId is(.|\n)*delete alone"):
-        run(published, console, "alone", answers={"StagingAccountId": "222222222222"})
-    with pytest.raises(ProjectError, match=r"There is a project alone already, in CreateFailed(.|\n)*`.*delete alone`"):
+    calls = Calls()
+    wish = Wish("alone", answers={"StagingAccountId": "222222222222"})
+    with pytest.raises(InputError, match="ProdAccountId must be given when StagingAccountId is"):
+        create.create(watched(accounts, published, calls), wish, console)
+    assert calls.writes == []
+
+
+def test_who_may_not_read_the_template_is_told_by_cloudformation(
+    accounts: Accounts, published: Account, console: Console
+) -> None:
+    blind = site(Account(deny(accounts.session(published.id), "s3.GetObject")))
+    wish = Wish("alone", answers={"StagingAccountId": "222222222222"})
+    with pytest.raises(ProjectError, match=r"ProdAccountId must be given(.|\n)*make delete NAME=alone ARGS=\"--region"):
+        create.create(blind, wish, console)
+    with pytest.raises(ProjectError, match=r"already, in CreateFailed(.|\n)*make delete NAME=alone"):
         run(published, console, "alone")
+
+
+def test_the_words_about_a_failure_name_the_channel(published: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Site, "settled", lambda *_: None)
+    with pytest.raises(ProjectError, match=r"make create NAME=gone ARGS=\".*--channel s3"):
+        create._require_complete(site(published), Wish("gone", channel="s3"), lambda _: None)
+
+
+# --- a project that is there already ---------------------------------------------------------------------------------
+
+
+def test_other_answers_for_a_project_that_is_there_are_not_ignored(
+    published: Account, console: Console, printed: Callable[[], str], project_folder: Path
+) -> None:
+    run(published, Console(quiet=True), "there", answers={"Owner": "me"})
+    run(published, console, "there", answers={"Owner": "me"})
+    console.file.flush()
+    assert "git clone" in printed()
+    assert "The first training has started" not in printed()
+    with pytest.raises(ProjectError) as caught:
+        run(published, console, "there", answers={"Owner": "you"}, version="9", folder=project_folder)
+    assert "Owner is 'me', not 'you'; its version is 0" in str(caught.value)
+    assert ", not 9; its repository was not begun with what is in" in str(caught.value)
+    assert 'make upgrade NAME=there ARGS="--parameter Owner=you --version 9 --region' in str(caught.value)
+
+
+def test_a_project_whose_upgrade_failed_is_not_to_be_deleted(
+    published: Account, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = Project("sound", "p-1", "arn", "UpdateFailed", message="no such role")
+    monkeypatch.setattr(Studio, "project", lambda *_: failed)
+    with pytest.raises(ProjectError, match=r"in UpdateFailed: no such role\n.*make upgrade NAME=sound") as caught:
+        run(published, console, "sound")
+    assert "make delete" not in str(caught.value)
 
 
 # --- other seeds and channels ----------------------------------------------------------------------------------------

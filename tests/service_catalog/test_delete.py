@@ -11,7 +11,7 @@ from service_catalog import create, delete, leftovers, names
 from service_catalog.aws.account import Account
 from service_catalog.aws.stacks import Stacks
 from service_catalog.delete import Wish
-from service_catalog.errors import AccessError, InputError
+from service_catalog.errors import AccessError, DeclinedError, ProjectError
 from service_catalog.plan import Change
 from service_catalog.waiting import Site
 from tests.service_catalog.accounts import Accounts, Calls, Killed, deny
@@ -57,7 +57,7 @@ def stacks_of(account: Account, project: names.Project) -> list[str]:
 
 
 def test_the_plan_says_what_goes_what_stays_and_why_and_changes_nothing(
-    accounts: Accounts, published: Account, console: Console
+    accounts: Accounts, published: Account, console: Console, printed: Callable[[], str]
 ) -> None:
     project = made(published, "planned-delete")
     staged(published, project, "prod")
@@ -71,6 +71,21 @@ def test_the_plan_says_what_goes_what_stays_and_why_and_changes_nothing(
     assert kept["key"] == "without it nobody can read the bucket"
     assert {"repository", "models", "logs", "messages"} <= set(kept)
     assert [change for change in found if change.kind == "orphan"] == []
+    console.file.flush()
+    assert f"aws s3api delete-bucket --bucket {project.bucket(published.id, published.region)}" in printed()
+
+
+def test_a_name_that_nothing_has_is_a_mistake_and_names_the_nearest(published: Account, console: Console) -> None:
+    made(published, "spelled")
+    words = f"nothing of a project speled in account {published.id}, region {published.region}; did you mean 'spelled'"
+    with pytest.raises(ProjectError, match=words):
+        run(published, console, "speled")
+
+
+def test_commands_of_several_accounts_stand_below_their_accounts() -> None:
+    kept = [leftovers.Kept("AWS::S3::Bucket", id_, f"aws {id_}", id_ * 3) for id_ in "21"]
+    assert leftovers.removal(kept) == "  # in account 111\n  aws 1\n  # in account 222\n  aws 2"
+    assert leftovers.removal(kept[:1]) == "  aws 2"
 
 
 def test_stages_go_first_production_before_staging_and_endpoints_last(published: Account, console: Console) -> None:
@@ -100,8 +115,9 @@ def test_what_stays_is_there_and_the_commands_that_remove_it_are_told(
     run(published, console, "kept")
     console.file.flush()
     published.client("s3").head_bucket(Bucket=bucket)
-    assert f"aws s3api delete-bucket --bucket {bucket}" in printed()
-    assert f"aws codecommit delete-repository --repository-name {project.repository}" in printed()
+    place = f"--region {published.region}"
+    assert f"aws s3api delete-bucket --bucket {bucket} {place}  # once it is empty" in printed()
+    assert f"aws codecommit delete-repository --repository-name {project.repository} {place}" in printed()
 
 
 def test_a_second_run_changes_nothing_and_names_what_is_left(
@@ -137,7 +153,7 @@ def test_killed_again_and_again_the_next_run_goes_on_to_the_end(
 
 def test_without_a_yes_nothing_is_deleted(published: Account, console: Console) -> None:
     made(published, "unasked")
-    with pytest.raises(InputError, match=r"Nothing was deleted\."):
+    with pytest.raises(DeclinedError, match=r"Nothing was deleted\."):
         run(published, console, "unasked", yes=False)
     assert site(published).studio.project("unasked")
 

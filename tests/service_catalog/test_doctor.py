@@ -1,6 +1,7 @@
 """doctor: each thing that is missing is a finding with its command, and no finding hides another."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from rich.console import Console
 from service_catalog import doctor, names, publish
 from service_catalog.aws.account import Account
 from service_catalog.aws.catalog import Catalog
+from service_catalog.aws.stacks import Stacks
 from service_catalog.doctor import Finding, Patient
 from service_catalog.offering import Words
 from service_catalog.release import Source
@@ -39,8 +41,8 @@ def own(account: Account, source: Source, console: Console) -> Account:
 
 def test_an_empty_account_is_told_to_publish(account: Account) -> None:
     bad = {(one.subject, one.command) for one in doctor.examine(Patient(account)) if one.level == "bad"}
-    assert ("stack", doctor.PUBLISH) in bad
-    assert ("product", doctor.PUBLISH) in bad
+    assert ("stack", 'make publish ARGS="--region eu-west-1"') in bad
+    assert ("product", 'make publish ARGS="--region eu-west-1"') in bad
 
 
 def test_it_only_reads(accounts: Accounts) -> None:
@@ -68,8 +70,60 @@ def test_a_role_that_was_deleted_by_hand_is_named_with_its_stack(own: Account) -
         iam.detach_role_policy(RoleName=role, PolicyArn=policy["PolicyArn"])
     iam.delete_role(RoleName=role)
     (one,) = found(own, "role", "bad")
-    assert one.text == f"{role} was deleted by hand, though stack sagemaker-projects-prod made it"
-    assert "delete-stack --stack-name sagemaker-projects-prod" in one.command
+    stack = names.stage_stack("prod")
+    assert one.text.startswith(f"{role} was deleted by hand, though stack {stack} made it. Do not delete")
+    assert "delete-stack" not in one.command
+    make, look, execute = one.command.split("\n→ ")
+    assert "--deployment-mode REVERT_DRIFT" in make
+    present = Stacks(own.client("cloudformation")).find(stack)
+    assert present
+    assert make.count("UsePreviousValue=true") == len(present.parameters)
+    for line, verb in ((make, "create"), (look, "describe"), (execute, "execute")):
+        assert line.startswith(f"aws cloudformation {verb}-change-set --stack-name {stack} --change-set-name")
+        assert line.endswith("--region eu-west-1")
+
+
+def test_a_role_that_another_regions_stack_made_is_restored_there(
+    accounts: Accounts, source: Source, console: Console
+) -> None:
+    number = accounts.number()
+    places = [accounts.new("eu-west-1", number), accounts.new("eu-central-1", number)]
+    publish.publish(places, source, WISH, console)
+    stack = Stacks(places[1].client("cloudformation")).find(names.stage_stack("prod"))
+    assert stack
+    one = doctor._deleted(places[1], names.stage_role("prod", "verify"), stack)
+    assert "of another region made it" in one.text
+    assert "aws cloudformation" not in one.command
+
+
+@pytest.mark.parametrize(
+    ("principal", "sees"),
+    [
+        ("arn:aws:iam:::role/team/Studio", True),
+        ("arn:aws:iam:::role/team/*", True),
+        ("arn:aws:iam:::role/team/Studi?", True),
+        ("arn:aws:iam::111111111111:role/team/Studio", True),
+        ("arn:aws:iam::222222222222:role/team/Studio", False),
+        ("arn:aws:iam:::role/Studio", False),
+        ("arn:aws:iam:::role/", False),
+    ],
+)
+def test_a_principal_means_a_role_by_arn_or_by_pattern(principal: str, sees: bool) -> None:
+    assert doctor._covers(principal, "arn:aws:iam::111111111111:role/team/Studio") is sees
+
+
+def test_the_access_finding_ends_when_its_command_was_typed(own: Account, source: Source, console: Console) -> None:
+    own.client("sagemaker").create_domain(
+        DomainName="d",
+        AuthMode="IAM",
+        DefaultUserSettings={"ExecutionRole": f"arn:aws:iam::{own.id}:role/team/Studio"},
+        SubnetIds=["subnet-1"],
+        VpcId="vpc-1",
+    )
+    assert found(own, "access", "bad")
+    wish = replace(WISH, values={"portfolio": {"MoreStudioRoles": "team/Studio"}})
+    publish.publish([own], source, wish, console)
+    assert [one.level for one in found(own, "access")] == ["good"]
 
 
 def test_a_product_that_studio_does_not_show_is_found(own: Account) -> None:
@@ -104,7 +158,9 @@ def test_a_domain_whose_role_may_not_launch_is_found_with_the_pattern_that_lets_
         )
     levels = {one.level: one for one in found(own, "access")}
     assert "AmazonSageMaker-Execution-1 of domain good sees the product" in levels["good"].text
-    assert levels["bad"].command == f"{doctor.PUBLISH} --set portfolio.MoreStudioRoles=team/Studio"
+    assert levels["bad"].command == (
+        'make publish ARGS="--set portfolio.MoreStudioRoles=team/Studio --region eu-west-1"'
+    )
 
 
 def test_a_look_that_is_not_allowed_is_a_finding_and_hides_no_other(published: Account) -> None:
@@ -113,7 +169,7 @@ def test_a_look_that_is_not_allowed_is_a_finding_and_hides_no_other(published: A
     with stubbed("sagemaker", enabled, denied) as client:
         all_ = list(doctor.examine(Patient(WithClient(published, "sagemaker", client))))
     studio = [one for one in all_ if one.subject == "Studio"]
-    assert studio[0].command == "aws sagemaker enable-sagemaker-servicecatalog-portfolio"
+    assert studio[0].command == "aws sagemaker enable-sagemaker-servicecatalog-portfolio --region eu-west-1"
     assert studio[1].text.startswith("cannot look: AWS does not allow ListDomains: You may not")
     assert [one.level for one in all_ if one.subject == "product"] == ["good"]
 
@@ -135,7 +191,7 @@ def test_connections_that_wait_or_lack_the_tag_are_found(published: Account) -> 
         all_ = found(WithClient(published, "codeconnections", client), "connection")
     assert [one.level for one in all_] == ["bad", "bad", "good"]
     assert "is PENDING" in all_[0].text
-    assert all_[1].command.endswith("connection/b --tags Key=sagemaker,Value=true")
+    assert all_[1].command.endswith("connection/b --tags Key=sagemaker,Value=true --region eu-west-1")
 
 
 def quota(name: str, value: float) -> dict[str, Any]:
@@ -150,7 +206,7 @@ def test_quotas_that_do_not_suffice_come_with_the_request(published: Account) ->
     with stubbed("service-quotas", ("list_service_quotas", {"ServiceCode": "sagemaker"}, {"Quotas": quotas})) as client:
         all_ = found(WithClient(published, "service-quotas", client), "quota")
     assert [one.level for one in all_] == ["good", "note", "bad"]
-    assert all_[2].command.endswith("--service-code sagemaker --quota-code L-2 --desired-value 4")
+    assert all_[2].command.endswith("--service-code sagemaker --quota-code L-2 --desired-value 4 --region eu-west-1")
 
 
 def test_a_region_without_a_service_names_regions_that_have_all(

@@ -24,7 +24,7 @@ def test_a_plan_shows_what_changes_where_and_why() -> None:
         ["what", "name", "where", "why"],
         ["+", "stack", "a", "1", "x", "why", "not"],
         ["=", "tag", "b", "2", "y"],
-        ["1", "to", "create,", "1", "stay", "as", "they", "are"],
+        ["1", "to", "create,", "1", "stays", "as", "it", "is"],
     ]
 
 
@@ -37,6 +37,11 @@ def test_text_of_aws_is_never_taken_for_markup() -> None:
 
 def test_an_empty_plan_says_so() -> None:
     assert plan.summary([]) == "nothing to do"
+
+
+def test_one_is_said_otherwise_than_many() -> None:
+    assert plan.summary([Change("keep", "tag", "a"), Change("keep", "tag", "b")]) == "2 stay as they are"
+    assert [plan.counted(count, "file") for count in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
 
 
 @pytest.mark.parametrize("terminal", [True, False])

@@ -1,5 +1,6 @@
 """publish against an emulator: what it makes, that it can be killed anywhere, run twice, and what it refuses."""
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from service_catalog import names, publish
+from service_catalog import foundations, names, publish
 from service_catalog.aws.account import Account
 from service_catalog.aws.catalog import VISIBILITY, Catalog
 from service_catalog.aws.stacks import Stacks
@@ -163,11 +164,40 @@ def test_an_old_version_is_retired_on_request_and_stays_so(account: Account, sou
     catalog = Catalog(account.client("servicecatalog"))
     found = {version.name: version.is_active for version in catalog.versions(catalog.require(names.PRODUCT))}
     assert found == {"1.0.0": False, "1.1.0": True}
-    again = run(account, source, console, replace(WISH, version="1.0.0"))
-    assert [change.detail for change in again if change.action == "note"] == [
-        "was retired, and stays so: publish it under another --version"
-    ]
-    assert pending(again) == []
+
+
+def test_a_retired_version_is_not_announced_again(account: Account, source: Source, console: Console) -> None:
+    run(account, source, console, replace(WISH, version="1.0.0"))
+    run(account, source, console, replace(WISH, version="1.1.0", retired=("1.0.0",)))
+    with pytest.raises(ProductError, match=r"Version 1\.0\.0 .* is retired, and stays so: .*--version NAME"):
+        run(account, source, console, replace(WISH, version="1.0.0"))
+
+
+def test_content_that_is_published_behind_a_newer_version_is_refused_with_the_ways_out(
+    account: Account, source: Source, console: Console
+) -> None:
+    first, second = (one.version(publish.defaults(account, WISH)) for one in (source, changed(source)))
+    run(account, source, console)
+    run(account, changed(source), console)
+    before = contents(account)
+    words = rf"Version {re.escape(first)} .*{re.escape(second)} is newer.*--retire {re.escape(second)}.*--version NAME"
+    with pytest.raises(ProductError, match=words):
+        run(account, source, console, replace(WISH, words=Words(names.PRODUCT, support_email="new@example.com")))
+    assert contents(account) == before
+
+
+def test_either_way_out_of_going_back_offers_the_earlier_content(
+    account: Account, source: Source, console: Console
+) -> None:
+    second = changed(source).version(publish.defaults(account, WISH))
+    run(account, source, console)
+    run(account, changed(source), console)
+    run(account, source, console, replace(WISH, version="back"))
+    run(account, source, console, replace(WISH, retired=(second, "back")))
+    catalog = Catalog(account.client("servicecatalog"))
+    found = catalog.versions(catalog.require(names.PRODUCT))
+    first = source.version(publish.defaults(account, WISH))
+    assert [version.name for version in found if version.is_active] == [first]
 
 
 @pytest.mark.parametrize(
@@ -276,9 +306,57 @@ def test_a_stage_that_nobody_here_reaches_is_a_command_for_its_administrator(
     found = run(account, source, console, wish, only_plan=True)
     notes = [change.detail for change in found if change.action == "note"]
     assert len(notes) == 2
-    assert f"ToolingAccountId={account.id}" in notes[1]
-    assert "OrganizationId=o-abcdefghij" in notes[1]
-    assert "--stack-name sagemaker-projects-prod" in notes[1]
+    assert notes[1] == "an administrator of 333333333333 makes it with this command"
+    (line,) = [line for line in printed().splitlines() if "--stack-name sagemaker-projects-prod" in line]
+    assert line.startswith("aws cloudformation deploy")
+    assert f"ToolingAccountId={account.id}" in line
+    assert "OrganizationId=o-abcdefghij" in line
+    assert "service_catalog/stage.yaml, in the folder where that file is" in printed()
+
+
+ELSEWHERE = replace(WISH, stage_ids={"staging": "222222222222", "prod": "333333333333"}, organization="o-abcdefghij")
+
+
+@pytest.mark.parametrize("channel", [publish.CATALOG, publish.S3])
+def test_accounts_that_nobody_names_again_are_kept_and_shown(
+    account: Account, source: Source, console: Console, channel: str
+) -> None:
+    run(account, source, console, replace(ELSEWHERE, channels=(channel,)))
+    found = run(account, changed(source), console, replace(WISH, channels=(channel,)))
+    kept = {change.name: change.detail for change in found if change.kind == "default"}
+    assert kept.keys() == {"staging account", "prod account", "organization"}
+    assert kept["prod account"].startswith("333333333333, as in version ")
+    assert [stack.name for stack in Stacks(account.client("cloudformation")).all()] == [names.PORTFOLIO_STACK]
+    assert len([change for change in found if change.command]) == 2
+    complete = WISH.with_kept(publish.find_kept(account, WISH))
+    template = publish.release_for(account, source, complete).template
+    assert template.stamp("prod account") == "333333333333"
+    assert template.stamp("organization") == "o-abcdefghij"
+
+
+def test_what_is_announced_is_the_version_with_the_kept_accounts(
+    account: Account, source: Source, console: Console
+) -> None:
+    run(account, source, console, ELSEWHERE)
+    run(account, source, console)
+    assert publish.release_for(account, source, ELSEWHERE).version in publish.next_words([account], source, WISH)
+
+
+def test_stages_come_back_to_the_tooling_account_on_request(account: Account, source: Source, console: Console) -> None:
+    run(account, source, console, ELSEWHERE)
+    here = replace(WISH, stage_ids={"staging": account.id, "prod": account.id})
+    run(account, source, console, here)
+    found = publish.find_kept(account, WISH)
+    assert (found.stage_ids, found.organization) == ({}, "o-abcdefghij")
+
+
+def test_accounts_that_nobody_knows_any_more_are_asked_for(account: Account, source: Source, console: Console) -> None:
+    run(account, source, console, ELSEWHERE)
+    release = publish.release_for(account, source, ELSEWHERE)
+    account.client("s3").delete_object(Bucket=release.place.bucket, Key=release.template_key)
+    with pytest.raises(ProductError, match=r"--stage-account staging=ID --stage-account prod=ID"):
+        run(account, source, console)
+    run(account, source, console, ELSEWHERE)
 
 
 def test_the_tooling_account_named_as_a_stage_is_the_same_as_no_account(
@@ -325,5 +403,27 @@ def test_parameters_that_nobody_names_keep_their_value(account: Account, source:
 
 
 def test_unknown_parameters_are_named_with_the_nearest(account: Account, source: Source, console: Console) -> None:
-    with pytest.raises(InputError, match=r"portfolio.yaml has no parameter 'ProvidrName'; did you mean 'ProviderName'"):
+    words = r"--set portfolio.ProvidrName: portfolio.yaml has no parameter .*; did you mean 'ProviderName'"
+    with pytest.raises(InputError, match=words):
         run(account, source, console, replace(WISH, values={"portfolio": {"ProvidrName": "x"}}))
+
+
+def test_values_that_aws_would_refuse_are_told_all_at_once_before_anything_is_written(
+    accounts: Accounts, source: Source, console: Console
+) -> None:
+    calls = Calls()
+    values = {"portfolio": {"S3Channel": "yes"}, "prod": {"StageRoles": "new"}}
+    wish = replace(WISH, values=values, organization="acme", stage_ids={"prod": "333333333333"})
+    with pytest.raises(InputError) as raised:
+        run(Account(calls.watch(accounts.session(accounts.number()))), source, console, wish)
+    first, second, third = raised.value.problems
+    assert first.startswith("--set portfolio.S3Channel='yes': must be one of on, off")
+    assert second.startswith("--set prod.StageRoles='new': must be one of create, existing")
+    assert third == "--organization='acme': must be nothing, or the id of an AWS organization"
+    assert calls.made == []
+
+
+def test_a_list_is_checked_item_by_item(source: Source) -> None:
+    values = {"StageAccountIds": "222222222222,333333333333,4"}
+    (problem,) = foundations.problems(source.portfolio, values, "--set portfolio.")
+    assert problem.startswith("--set portfolio.StageAccountIds='4': must be")

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from service_catalog import create, names, publish, upgrade
+from service_catalog import create, names, publish, seed, upgrade
 from service_catalog.aws.account import Account
 from service_catalog.aws.stacks import Preview, ResourceChange
-from service_catalog.errors import InputError, ProjectError
+from service_catalog.errors import DeclinedError, InputError, ProjectError
 from service_catalog.offering import Words
 from service_catalog.plan import Change
 from service_catalog.release import Source
@@ -101,11 +101,13 @@ def test_an_answer_can_change_with_it(upgradable: Account, source: Source, conso
     assert parameters(upgradable, "answered")["Owner"] == "me@example.com"
     with pytest.raises(InputError, match="Owner=''"):
         run(upgradable, console, "answered", answers={"Owner": ""})
+    with pytest.raises(InputError, match="VpcId, SubnetIds and SecurityGroupIds must be given together"):
+        run(upgradable, console, "answered", answers={"VpcId": "vpc-01234567"})
 
 
 def test_without_a_yes_nothing_changes(upgradable: Account, source: Source, console: Console) -> None:
     made(upgradable, source, "refused")
-    with pytest.raises(InputError, match=r"Nothing was changed\."):
+    with pytest.raises(DeclinedError, match=r"Nothing was changed\."):
         run(upgradable, console, "refused", yes=False)
     project = site(upgradable).studio.project("refused")
     assert project and project.status == "CreateCompleted"
@@ -157,3 +159,10 @@ def test_what_would_be_lost_stands_in_the_question() -> None:
         ResourceChange("Modify", "Rule", "AWS::Events::Rule", "Conditional"),
     )
     assert [item.logical_id for item in upgrade.dangers(Preview(resources, is_empty=False))] == ["Key", "Bucket"]
+
+
+def test_the_words_about_the_code_begin_at_the_commit_that_the_seed_was_made_from() -> None:
+    words = upgrade.next_words("1.2.3", "https://example.com/template.git")
+    assert "cruft link https://example.com/template.git --checkout COMMIT" in words
+    assert all(answer in words for answer in seed.ANSWERS.values())
+    assert "cruft link URL-OF-THE-TEMPLATE " in upgrade.next_words("1.2.3", "")

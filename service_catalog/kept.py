@@ -1,0 +1,78 @@
+"""What the newest published version says about the accounts of the stages, so that the next one says the same.
+
+Read from its template, where publish has stamped it. Refuses to guess where that template is gone: a version without
+these values would send the models of new projects to the tooling account.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from service_catalog import names
+from service_catalog.aws.account import Account
+from service_catalog.aws.buckets import Bucket
+from service_catalog.aws.catalog import Catalog
+from service_catalog.errors import BucketError, ProductError
+from service_catalog.plan import Change
+from service_catalog.release import Place
+from service_catalog.template import Template
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Values of the newest version that nobody gave anew."""
+
+    version: str = ""
+    stage_ids: Mapping[str, str] = field(default_factory=dict)
+    organization: str = ""
+
+    @classmethod
+    def find(cls, account: Account, product: str, stages: tuple[str, ...], organization: bool) -> "Kept":
+        """The accounts of these stages, and the organization if it is asked for. Raises ProductError."""
+        if not stages and not organization:
+            return cls()
+        version, template = _newest(account, product, bool(stages))
+        ids = {stage: template.stamp(f"{stage} account") for stage in stages}
+        found = {stage: id_ for stage, id_ in ids.items() if id_}
+        return cls(version, found, template.stamp("organization") if organization else "")
+
+    def lines(self, account: Account) -> Iterator[Change]:
+        """What a plan says about it."""
+        for stage, id_ in self.stage_ids.items():
+            if id_ != account.id:
+                yield self._line(account, f"{stage} account", id_, f"--stage-account {stage}=ID")
+        if self.organization:
+            yield self._line(account, "organization", self.organization, "--organization ID")
+
+    def _line(self, account: Account, name: str, value: str, option: str) -> Change:
+        detail = f"{value}, as in version {self.version}; {option} changes it"
+        return Change("keep", "default", name, detail, place=account.place)
+
+
+def _newest(account: Account, product: str, required: bool) -> tuple[str, Template]:
+    """Name and template of the newest version; an empty template if there is none, or it is gone and not required."""
+    bucket = Bucket(account.client("s3"), Place.of(account).bucket, account.id)
+    version, key = _place_of_newest(account, product)
+    if not version and not bucket.holds_any(key):
+        return "", Template("product.yaml", "")
+    try:
+        text = bucket.read(key).decode("utf-8")
+    except BucketError as error:
+        if not required:
+            return version, Template("product.yaml", "")
+        raise ProductError(
+            f"{error} Without it nobody knows the accounts of the stages: say them, --stage-account staging=ID "
+            f"--stage-account prod=ID ({account.id} if they are in this account), and --organization if there is one."
+        ) from None
+    template = Template("product.yaml", text)
+    return version or template.stamp("version"), template
+
+
+def _place_of_newest(account: Account, product: str) -> tuple[str, str]:
+    """Name and key of the newest version; without a product, what the S3 channel offers, whose name is inside."""
+    catalog = Catalog(account.client("servicecatalog"), account)
+    present = catalog.product(product)
+    versions = [one for one in catalog.versions(present) if one.content] if present else []
+    if not versions:
+        return "", names.studio_key(names.STUDIO_TEMPLATE)
+    newest = next((one for one in reversed(versions) if one.is_active), versions[-1])
+    return newest.name, names.template_key(newest.content, "product.yaml")
