@@ -95,8 +95,7 @@ def load(root: Path, environ: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: listing every variable that is missing, malformed or contradicts another.
     """
-    variables = {name: "" for name in _VARIABLES if environ.get(name) == _NOTHING}
-    reader = _Reader({**environ, **variables})
+    reader = _Reader(_without_nothings(environ))
     project = _project(root, environ)
     region = reader.text("AWS_REGION", lambda value: bool(partition_of(value)), "a region such as eu-west-1")
     partition = partition_of(region)
@@ -121,6 +120,11 @@ def load(root: Path, environ: Mapping[str, str]) -> Settings:
     if problems:
         raise SettingsError(problems)
     return settings
+
+
+def _without_nothings(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment, with pipeline variables that nobody gave a value empty."""
+    return {**environ, **{name: "" for name in _VARIABLES if environ.get(name) == _NOTHING}}
 
 
 def for_this_machine(root: Path, environ: Mapping[str, str], group: str) -> Settings:

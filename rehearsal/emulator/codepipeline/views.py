@@ -145,12 +145,6 @@ def _latest(run: ActionRun) -> Document:
 
 def action(found: Execution, run: ActionRun) -> Document:
     """ListActionExecutions."""
-    result = {
-        "externalExecutionId": run.external_id,
-        "externalExecutionSummary": run.error.get("message") or run.summary,
-        "externalExecutionUrl": run.external_url,
-        "errorDetails": run.error,
-    }
     return {
         "pipelineExecutionId": found.id,
         "actionExecutionId": run.id,
@@ -160,22 +154,36 @@ def action(found: Execution, run: ActionRun) -> Document:
         "startTime": run.begun,
         "lastUpdateTime": run.changed,
         "status": run.status,
-        "input": _kept(
-            {
-                "actionTypeId": run.action.type_id,
-                "configuration": dict(run.action.configuration),
-                "resolvedConfiguration": run.configuration,
-                "roleArn": run.action.role,
-                "region": run.action.region,
-                "inputArtifacts": [_artifact(artifact) for artifact in run.inputs],
-                "namespace": run.action.namespace,
-            }
-        ),
-        "output": {
-            "outputArtifacts": [_artifact(artifact) for artifact in run.outputs],
-            "executionResult": _kept(result),
-            "outputVariables": run.variables,
-        },
+        "input": _input(run),
+        "output": _output(run),
+    }
+
+
+def _input(run: ActionRun) -> Document:
+    return _kept(
+        {
+            "actionTypeId": run.action.type_id,
+            "configuration": dict(run.action.configuration),
+            "resolvedConfiguration": run.configuration,
+            "roleArn": run.action.role,
+            "region": run.action.region,
+            "inputArtifacts": [_artifact(artifact) for artifact in run.inputs],
+            "namespace": run.action.namespace,
+        }
+    )
+
+
+def _output(run: ActionRun) -> Document:
+    result = {
+        "externalExecutionId": run.external_id,
+        "externalExecutionSummary": run.error.get("message") or run.summary,
+        "externalExecutionUrl": run.external_url,
+        "errorDetails": run.error,
+    }
+    return {
+        "outputArtifacts": [_artifact(artifact) for artifact in run.outputs],
+        "executionResult": _kept(result),
+        "outputVariables": run.variables,
     }
 
 
