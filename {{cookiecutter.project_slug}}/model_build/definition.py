@@ -4,6 +4,7 @@ Importing the SDK takes ten seconds. The definition's shape depends on training.
 the defaults of parameters are filled in afterwards, so that editing a step or a threshold never imports it.
 """
 
+import gc
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -83,12 +84,16 @@ def fill(template: str, settings: Settings, staged: Staged, commit: str) -> str:
 
 
 def write_with_sdk(settings: Settings) -> str:
-    from model_build.session import offline
+    gc.disable()  # what the SDK's import makes stays for ever: looking through it for garbage is a sixth of the time
+    try:
+        from model_build.session import offline
 
-    with offline():
-        from model_build import training
+        with offline():
+            from model_build import training
 
-        return training.build(settings, Locations.placeholders(settings))
+            return training.build(settings, Locations.placeholders(settings))
+    finally:
+        gc.enable()
 
 
 def _write_checked(path: Path, definition: str) -> Path:
