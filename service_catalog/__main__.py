@@ -113,9 +113,8 @@ def _add_publish(parser: argparse.ArgumentParser) -> None:
         "a stage's account that these credentials do not reach: staging=222222222222; its administrator gets a command"
     )
     parser.add_argument("--stage-account", action="append", default=[], metavar="STAGE=ID", help=words)
-    parser.add_argument(
-        "--organization", default="", metavar="ID", help="accounts count only in this organization (o-…)"
-    )
+    words = "accounts count only in this organization (o-…); none for in any, again"
+    parser.add_argument("--organization", default="", metavar="ID", help=words)
     parser.add_argument(
         "--version", default="", metavar="NAME", help="name of the version (repository's version and content)"
     )
@@ -234,12 +233,12 @@ def _upgrade(options: argparse.Namespace) -> int:
 
 
 def _delete(options: argparse.Namespace) -> int:
-    from service_catalog import delete, leftovers, plan
+    from service_catalog import delete
     from service_catalog.waiting import Site
 
     site = Site(_account(options.profile, options.region))
     if options.orphans:
-        plan.show(leftovers.of_nobody(site.account, site.studio.ids()), console)
+        delete.show_others(site, _stage_accounts(options), options.product, console)
         return 0
     if not options.name:
         raise InputError("Name the project to delete, or give --orphans for what is left of projects that are gone.")

@@ -5,7 +5,7 @@ A run that was killed, or a second one at the same time, goes on waiting for the
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.text import Text
 
-from service_catalog import answers, errors, names, plan, seed
+from service_catalog import answers, errors, names, plan, seed, sheet
 from service_catalog.answers import Form, Question
 from service_catalog.aws.buckets import Bucket, key_of
 from service_catalog.aws.catalog import Product, Version
@@ -52,28 +52,35 @@ class Origin:
     version: Version | None = None
     path: str = ""
     address: str = ""
+    # The template, or why it could not be read: its rules are then left to CloudFormation.
+    document: Mapping[str, Any] = field(default_factory=dict)
+    unread: str = ""
 
 
-def changes(site: Site, wish: Wish) -> list[Change]:
-    """What it takes. Raises CatalogError for everything that would make it fail later."""
+@dataclass(frozen=True)
+class Look:
+    """What was found out: what it takes, and for a new project what it is made from, with the answers that are sent."""
+
+    changes: list[Change]
+    origin: Origin | None = None
+    given: Mapping[str, str] = field(default_factory=dict)
+
+
+def look(site: Site, wish: Wish) -> Look:
+    """Find out what it takes. Raises CatalogError for everything that would make it fail later."""
     answers.check_name(wish.name)
     present = site.studio.project(wish.name)
     if present is not None:
-        return [_present(site, wish, present)]
-    origin = origin_of(site, wish)
-    bucket = _bucket(site)
+        return Look([_present(site, wish, present)])
+    origin, bucket = origin_of(site, wish), Bucket.of(site.account)
     packed = seed.from_folder(wish.folder) if wish.folder else None
     given = dict(wish.answers or {})
     if packed:
         given |= {"SeedBucket": bucket.name, "SeedKey": names.seed_key(packed.sha256)}
     answers.check(origin.form, given)
     seeds = [_seed(bucket, packed)] if packed else []
-    return [*seeds, _project(site, wish, origin, given)]
-
-
-def _bucket(site: Site) -> Bucket:
-    name = names.account_bucket(site.account.id, site.account.region)
-    return Bucket(site.account.client("s3"), name, site.account.id)
+    notes = [Change("note", "rules", "not checked", origin.unread)] if origin.unread else []
+    return Look([*seeds, _project(site, wish, origin, given), *notes], origin, given)
 
 
 def _seed(bucket: Bucket, packed: seed.Seed) -> Change:
@@ -103,12 +110,14 @@ def _from_catalog(site: Site, wish: Wish) -> Origin:
     found = site.catalog.parameters(product, version, path)
     questions = tuple(Question.from_catalog(item) for item in found)
     address = Place.of(site.account).template_of(version) or site.catalog.address(product, version)
-    form = Form(questions, _rules(_bucket(site), address), pseudo_parameters(site))
-    return Origin(f"{product.name}, version {version.name}", form, product, version, path, address)
+    document, unread = _document(Bucket.of(site.account), address)
+    form = Form(questions, document.get("Rules") or {}, pseudo_parameters(site))
+    words = f"{product.name}, version {version.name}"
+    return Origin(words, form, product, version, path, address, document, unread)
 
 
 def _from_s3(site: Site) -> Origin:
-    bucket, key = _bucket(site), names.studio_key(names.STUDIO_TEMPLATE)
+    bucket, key = Bucket.of(site.account), names.studio_key(names.STUDIO_TEMPLATE)
     try:
         template = Template(key, bucket.read(key).decode("utf-8"))
     except BucketError:
@@ -116,21 +125,27 @@ def _from_s3(site: Site) -> Origin:
         raise ProductError(f"s3://{bucket.name}/{key} is not there. Somebody has to publish it: {publish}") from None
     questions = tuple(Question.from_template(name, declared) for name, declared in template.parameters.items())
     form = Form(questions, template.document.get("Rules") or {}, pseudo_parameters(site))
-    return Origin(f"s3://{bucket.name}/{key}", form, address=Place.of(site.account).address(key))
+    address = Place.of(site.account).address(key)
+    return Origin(f"s3://{bucket.name}/{key}", form, address=address, document=template.document)
 
 
-def _rules(bucket: Bucket, address: str) -> Mapping[str, Any]:
-    """The template's rules; none where it is gone or may not be read: CloudFormation checks them again."""
+def _document(bucket: Bucket, address: str) -> tuple[Mapping[str, Any], str]:
+    """The template of a version, or nothing and why: CloudFormation checks its rules again.
+
+    Nobody gets s3:GetObject on templates/ for this alone: Service Catalog reads them for whoever launches a product.
+    """
     key = key_of(address, bucket.name)
+    later = "CloudFormation checks which answers go together once it is asked for the project"
+    if not key:
+        return {}, f"this version's template is not in {bucket.name}; {later}"
     try:
-        found: Mapping[str, Any] = read(bucket.read(key).decode("utf-8"), key).get("Rules") or {} if key else {}
-    except BucketError:
-        return {}
+        return read(bucket.read(key).decode("utf-8"), key), ""
+    except BucketError as error:
+        return {}, f"{error} {later}"
     except ClientError as error:
         if not errors.is_denied(error):
             raise
-        return {}
-    return found
+        return {}, f"you may not read s3://{bucket.name}/{key} (s3:GetObject); {later}"
 
 
 def pseudo_parameters(site: Site) -> dict[str, str]:
@@ -269,17 +284,22 @@ def _version_of(site: Site, wish: Wish, present: Project) -> str:
 def create(site: Site, wish: Wish, console: Console, only_plan: bool = False) -> list[Change]:
     """Show what it takes, and unless it is only a plan, do it and show the project's outputs. Raises CatalogError."""
     with Progress(console).step("check name and answers"):
-        found = changes(site, wish)
-    plan.show(found, console)
-    if only_plan:
-        return found
-    plan.carry_out(found, Progress(console))
+        found = look(site, wish)
+    plan.show(found.changes, console)
+    if not only_plan:
+        plan.carry_out(found.changes, Progress(console))
+        _show_project(site, wish, console, is_new=bool(plan.pending(found.changes)))
+    elif found.origin:
+        sheet.show(sheet.Sheet(wish.name, found.origin.form, found.given, found.origin.document), console)
+    return found.changes
+
+
+def _show_project(site: Site, wish: Wish, console: Console, *, is_new: bool) -> None:
     project = site.studio.project(wish.name)
     stack = site.stack(project) if project else None
     if stack:
         show_outputs(stack, console)
-        console.print(Text(next_words(stack, is_new=bool(plan.pending(found))), style="bold"), soft_wrap=True)
-    return found
+        console.print(Text(next_words(stack, is_new=is_new), style="bold"), soft_wrap=True)
 
 
 def show_outputs(stack: Stack, console: Console) -> None:

@@ -6,6 +6,7 @@ What holds data stays, with the reason and the command that removes it. A run th
 is gone is not looked for again, and a project whose record is gone is found by the tags of its stacks.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,13 +14,14 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.text import Text
 
-from service_catalog import answers, errors, leftovers, names, plan
+from service_catalog import answers, errors, layout, leftovers, names, plan
 from service_catalog.aws.account import Account
 from service_catalog.aws.pipelines import Pipelines
-from service_catalog.aws.stacks import Stack, Stacks
+from service_catalog.aws.stacks import Stack, Stacks, pauses
 from service_catalog.aws.studio import Project
-from service_catalog.errors import AccessError, DeclinedError, ProjectError, StackError, nearest
-from service_catalog.leftovers import ID_TAG, NAME_TAG, Kept, retained
+from service_catalog.errors import AccessError, CatalogError, DeclinedError, ProjectError, StackError, nearest
+from service_catalog.kept import Kept
+from service_catalog.leftovers import ID_TAG, NAME_TAG, Left, retained
 from service_catalog.plan import Change
 from service_catalog.progress import Progress, Watch
 from service_catalog.waiting import Site
@@ -45,7 +47,7 @@ class Remains:
     project: Project | None
     stack: Stack | None
     provisioned_product: str = ""
-    kept: tuple[Kept, ...] = ()
+    kept: tuple[Left, ...] = ()
 
 
 # --- finding ---------------------------------------------------------------------------------------------------------
@@ -84,7 +86,9 @@ def changes(site: Site, wish: Wish, found: Sequence[Remains]) -> list[Change]:
     """Everything that goes, in order, then what stays. Raises CatalogError."""
     if not found:
         gone = Change("keep", "project", wish.name, "there is no such project, and no stack of one")
-        left = list(leftovers.of_name(site.account, wish.name))
+        stages = (account.in_region(site.account.region) for account in wish.stage_accounts.values())
+        accounts = {account.id: account for account in (site.account, *stages)}
+        left = [line for account in accounts.values() for line in leftovers.of_name(account, wish.name)]
         if not left:
             raise ProjectError(_unknown(site, wish.name))
         return [gone, *left]
@@ -106,6 +110,7 @@ def _changes_of(site: Site, wish: Wish, one: Remains) -> Iterator[Change]:
         yield from _stage(place, one, stage)
     yield from _training(site, one)
     yield from _own(site, wish, one, places)
+    yield from leftovers.at_provider(one.stack)
     yield from leftovers.summary(_kept(one, places))
     known = _physical_ids(site, one, places) | ({one.project.arn} if one.project else set())
     accounts = {place.account.id: place.account for place in (Place(site.account, site.stacks), *places.values())}
@@ -113,7 +118,7 @@ def _changes_of(site: Site, wish: Wish, one: Remains) -> Iterator[Change]:
         yield from leftovers.orphans(account, one.names.id, known)
 
 
-def _kept(one: Remains, places: Mapping[str, "Place"]) -> list[Kept]:
+def _kept(one: Remains, places: Mapping[str, "Place"]) -> list[Left]:
     """What stays of the project's stack and of those of its stages."""
     stages = ((place, found) for stage, place in places.items() for found in place.present(one.names, stage))
     kept = (item for place, found in stages for item in retained(place.account, place.stacks, found, one.names))
@@ -278,15 +283,48 @@ def _terminate(site: Site, product: str, watch: Watch) -> None:
     if found is None:
         return
     watch("terminating the provisioned product")
-    record = site.catalog.record(site.catalog.terminate(product))
+    record, rests = site.catalog.record(site.catalog.terminate(product)), pauses(site.pause)
     while record["Status"] in ("CREATED", "IN_PROGRESS", "IN_PROGRESS_IN_ERROR"):
-        site.rest()
+        time.sleep(next(rests))
         record = site.catalog.record(record["RecordId"])
     if record["Status"] == "FAILED":
         reasons = "; ".join(error["Description"] for error in record.get("RecordErrors") or []) or "no reason given"
         raise StackError(
             f"Provisioned product {product} cannot be terminated: {reasons}. Remove that cause and run this again."
         )
+
+
+# --- what is left of others ------------------------------------------------------------------------------------------
+
+
+def others(site: Site, stages: Mapping[str, Account], product: str) -> list[Change]:
+    """What is left, in this account and those of the stages, of projects that are gone; and where nobody looked."""
+    left = leftovers.of_nobody(site.account, stages.values(), site.studio.ids())
+    return [*left, *_unseen(site.account, stages, product)]
+
+
+def show_others(site: Site, stages: Mapping[str, Account], product: str, console: Console) -> None:
+    """The same for a person, with the accounts that were looked at."""
+    with Progress(console).step("look for what is left of projects that are gone"):
+        found = others(site, stages, product)
+    if found:
+        plan.show(found, console)
+    looked = dict.fromkeys([site.account.id, *(account.id for account in stages.values())])
+    words = "" if any(change.kind == "left" for change in found) else "Nothing is left. "
+    layout.hang(f"{words}Looked at account {', '.join(looked)} in {site.account.region}.", console, 0)
+
+
+def _unseen(tooling: Account, stages: Mapping[str, Account], product: str) -> Iterator[Change]:
+    """Accounts of stages, as the newest version of the product says them, for which there is no profile."""
+    looked = {tooling.id, *(account.id for account in stages.values())}
+    try:
+        kept = Kept.find(tooling, product, tuple(stage for stage in names.STAGES if stage not in stages), False)
+    except (CatalogError, ClientError) as error:
+        yield Change("note", "stages", "unknown", f"nobody can tell whether stages are in other accounts: {error}")
+        return
+    for stage, id_ in kept.stage_ids.items():
+        if id_ not in looked:
+            yield Change("note", "stage", stage, f"is in {id_}, where nobody looked: --stage-profile {stage}=PROFILE")
 
 
 # --- the verb --------------------------------------------------------------------------------------------------------
@@ -310,6 +348,6 @@ def delete(site: Site, wish: Wish, console: Console, ask: plan.Ask, only_plan: b
     return found
 
 
-def _show_removal(kept: Sequence[Kept], console: Console) -> None:
+def _show_removal(kept: Sequence[Left], console: Console) -> None:
     if words := leftovers.removal(kept):
         console.print(Text(f"To remove for good what stays, once the project is gone:\n{words}"), soft_wrap=True)

@@ -9,10 +9,9 @@ from typing import Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from service_catalog import errors, names
+from service_catalog import errors, layout, names
 from service_catalog.aws import connections, quotas, roles
 from service_catalog.aws.account import Account
 from service_catalog.aws.buckets import Bucket, key_of
@@ -21,6 +20,7 @@ from service_catalog.aws.stacks import Stack, Stacks
 from service_catalog.aws.studio import TEMPLATES_TAG, Domain, Studio
 from service_catalog.commands import aws, command
 from service_catalog.errors import CatalogError
+from service_catalog.kept import Kept
 from service_catalog.publish import S3
 from service_catalog.release import Place
 from service_catalog.template import POLICY_CHARACTERS
@@ -58,6 +58,11 @@ _QUOTAS = {
     ),
 }
 
+# Parameters of portfolio.yaml, each for one pattern.
+_PATTERNS = ("MoreStudioRoles", "MoreStudioRoles2", "MoreStudioRoles3")
+# Mark, the longest subject, and a gap.
+_BESIDE = 2 + len("launch role") + 2
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -89,8 +94,7 @@ class Patient:
 
     @property
     def bucket(self) -> Bucket:
-        name = names.account_bucket(self.account.id, self.account.region)
-        return Bucket(self.account.client("s3"), name, self.account.id)
+        return Bucket.of(self.account)
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
@@ -189,9 +193,17 @@ def _access(patient: Patient, domain: Domain) -> Iterator[Finding]:
         if any(_covers(principal, role) for principal in allowed):
             yield Finding("good", "access", f"{role} of domain {domain.name} sees the product")
         else:
-            pattern = role.partition(":role/")[2]
-            more = patient.publish("--set", f"portfolio.MoreStudioRoles={pattern}")
-            yield Finding("bad", "access", f"{role} of domain {domain.name} is no principal of the portfolio", more)
+            text = f"{role} of domain {domain.name} is no principal of the portfolio"
+            yield Finding("bad", "access", text, _admission(patient, role))
+
+
+def _admission(patient: Patient, role: str) -> str:
+    """The command that lets a role launch the product, and goes on letting those that may."""
+    found = Stacks(patient.account.client("cloudformation")).find(names.PORTFOLIO_STACK)
+    free = [name for name in _PATTERNS if found and not found.parameters.get(name)]
+    if not free:
+        return f"all of {', '.join(_PATTERNS)} are taken: widen one of them with a wildcard, *"
+    return patient.publish("--set", f"portfolio.{free[0]}={role.partition(':role/')[2]}")
 
 
 def _covers(principal: str, role: str) -> bool:
@@ -225,7 +237,20 @@ def _outputs(patient: Patient) -> Mapping[str, str]:
 def _stacks(patient: Patient) -> Iterator[Finding]:
     yield from _stack(patient, patient.account, names.PORTFOLIO_STACK)
     for stage in names.STAGES:
-        yield from _stack(patient, patient.stage_account(stage), names.stage_stack(stage))
+        if elsewhere := _elsewhere(patient, stage):
+            again = command("doctor", patient.account, "--stage-profile", f"{stage}=PROFILE")
+            text = f"{names.stage_stack(stage)} is in account {elsewhere}, where nobody looked"
+            yield Finding("note", "stack", text, again)
+        else:
+            yield from _stack(patient, patient.stage_account(stage), names.stage_stack(stage))
+
+
+def _elsewhere(patient: Patient, stage: str) -> str:
+    """The account of a stage, by the newest version, if it is another one and there is no profile for it."""
+    if stage in (patient.stage_accounts or {}):
+        return ""
+    found = Kept.find(patient.account, patient.product, (stage,), False).stage_ids.get(stage, "")
+    return "" if found == patient.account.id else found
 
 
 def _stack(patient: Patient, account: Account, name: str) -> Iterator[Finding]:
@@ -405,21 +430,21 @@ _LOOKS: dict[str, Callable[[Patient], Iterator[Finding]]] = {
 
 def doctor(patient: Patient, console: Console) -> list[Finding]:
     """Show every finding; what is bad comes with its command."""
-    found: list[Finding] = []
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    for _ in range(3):
-        table.add_column(overflow="fold")
-    marks = {"good": ("✓", "green"), "note": ("!", "yellow"), "bad": ("✗", "red")}
     with console.status("looking"):
-        for finding in examine(patient):
-            found.append(finding)
-            text = Text(finding.text)
-            if finding.command:
-                text.append(f"\n→ {finding.command}", style="cyan")
-            table.add_row(Text(*marks[finding.level]), Text(finding.subject, style="bold"), text)
-    console.print(table)
+        found = list(examine(patient))
+    for finding in found:
+        _show(finding, console)
     console.print(Text(_sum(found), style="bold"))
     return found
+
+
+def _show(finding: Finding, console: Console) -> None:
+    """A finding beside its subject; its commands are never folded, so that they can be copied."""
+    mark = {"good": ("✓", "green"), "note": ("!", "yellow"), "bad": ("✗", "red")}[finding.level]
+    head = Text.assemble(mark, " ", (finding.subject, "bold"))
+    layout.hang(finding.text, console, _BESIDE, head=head)
+    if finding.command:
+        console.print(Text(f"  → {finding.command}", style="cyan"), soft_wrap=True)
 
 
 def _sum(found: list[Finding]) -> str:

@@ -130,7 +130,7 @@ def require_free(stacks: Stacks, bucket: Bucket) -> None:
         raise BucketError(
             f"Bucket {bucket.name} is left over from a portfolio stack that is gone, and a new one cannot take it in. "
             f"All it holds can be published again: empty it (console: S3, Empty), remove it with "
-            f"`aws s3 rb s3://{bucket.name}`, and run this again."
+            f"`{bucket.typed('s3', 'rb', f's3://{bucket.name}')}`, and run this again."
         )
 
 

@@ -1,20 +1,25 @@
 """What the newest published version says about the accounts of the stages, so that the next one says the same.
 
-Read from its template, where publish has stamped it. Refuses to guess where that template is gone: a version without
-these values would send the models of new projects to the tooling account.
+Read from its template, where publish has stamped it; for the first version in a region, from the account's other
+regions. Refuses to guess where that template is gone: a version without these values would send the models of new
+projects to the tooling account.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from service_catalog import names
+from botocore.exceptions import ClientError
+
+from service_catalog import errors, names
 from service_catalog.aws.account import Account
 from service_catalog.aws.buckets import Bucket
 from service_catalog.aws.catalog import Catalog
 from service_catalog.errors import BucketError, ProductError
 from service_catalog.plan import Change
-from service_catalog.release import Place
 from service_catalog.template import Template
+
+_NOTHING = Template("product.yaml", "")
+_LABELS = (*(f"{stage} account" for stage in names.STAGES), "organization")
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,8 @@ class Kept:
         if not stages and not organization:
             return cls()
         version, template = _newest(account, product, bool(stages))
+        if template is _NOTHING and not version:
+            version, template = _newest_elsewhere(account, product)
         ids = {stage: template.stamp(f"{stage} account") for stage in stages}
         found = {stage: id_ for stage, id_ in ids.items() if id_}
         return cls(version, found, template.stamp("organization") if organization else "")
@@ -41,7 +48,7 @@ class Kept:
             if id_ != account.id:
                 yield self._line(account, f"{stage} account", id_, f"--stage-account {stage}=ID")
         if self.organization:
-            yield self._line(account, "organization", self.organization, "--organization ID")
+            yield self._line(account, "organization", self.organization, "--organization ID (or none)")
 
     def _line(self, account: Account, name: str, value: str, option: str) -> Change:
         detail = f"{value}, as in version {self.version}; {option} changes it"
@@ -50,21 +57,50 @@ class Kept:
 
 def _newest(account: Account, product: str, required: bool) -> tuple[str, Template]:
     """Name and template of the newest version; an empty template if there is none, or it is gone and not required."""
-    bucket = Bucket(account.client("s3"), Place.of(account).bucket, account.id)
+    bucket = Bucket.of(account)
     version, key = _place_of_newest(account, product)
     if not version and not bucket.holds_any(key):
-        return "", Template("product.yaml", "")
+        return "", _NOTHING
     try:
         text = bucket.read(key).decode("utf-8")
     except BucketError as error:
         if not required:
-            return version, Template("product.yaml", "")
-        raise ProductError(
-            f"{error} Without it nobody knows the accounts of the stages: say them, --stage-account staging=ID "
-            f"--stage-account prod=ID ({account.id} if they are in this account), and --organization if there is one."
-        ) from None
+            return version, _NOTHING
+        raise ProductError(f"{error} Without it nobody knows the accounts of the stages: {_say(account)}") from None
     template = Template("product.yaml", text)
     return version or template.stamp("version"), template
+
+
+def _newest_elsewhere(account: Account, product: str) -> tuple[str, Template]:
+    """The same of the account's other regions, for the first version here. Raises ProductError if they disagree."""
+    found = []
+    for region in _other_regions(account):
+        version, template = _newest(account.in_region(region), product, required=False)
+        if template is not _NOTHING:
+            found.append((f"{version} of {region}", template))
+    if len({tuple(template.stamp(label) for label in _LABELS) for _, template in found}) > 1:
+        places = ", ".join(version for version, _ in found)
+        raise ProductError(f"The stages are in different accounts in version {places}. {_say(account).capitalize()}")
+    return found[0] if found else ("", _NOTHING)
+
+
+def _other_regions(account: Account) -> list[str]:
+    """Where else this account has a bucket of templates: bucket names alone are known in every region."""
+    prefix, own = names.account_bucket(account.id, ""), Bucket.of(account).name
+    try:
+        found = account.client("s3").list_buckets().get("Buckets") or []
+    except ClientError as error:
+        if not errors.is_denied(error):
+            raise
+        return []
+    return [one["Name"].removeprefix(prefix) for one in found if one["Name"].startswith(prefix) and one["Name"] != own]
+
+
+def _say(account: Account) -> str:
+    return (
+        f"say them, --stage-account staging=ID --stage-account prod=ID ({account.id} if they are in this account), "
+        f"and --organization if there is one."
+    )
 
 
 def _place_of_newest(account: Account, product: str) -> tuple[str, str]:

@@ -1,13 +1,14 @@
 """What a deleted project leaves: what its template keeps on purpose, and what has its tag and belongs to no stack."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
 from service_catalog import commands, names
 from service_catalog.aws import tagged
 from service_catalog.aws.account import Account
+from service_catalog.aws.existing import is_there
 from service_catalog.aws.stacks import Stack, Stacks
 from service_catalog.plan import Change
 from service_catalog.template import read
@@ -59,7 +60,7 @@ _RECORDS = (
 
 
 @dataclass(frozen=True)
-class Kept:
+class Left:
     """A resource that its stack leaves behind."""
 
     type: str
@@ -68,7 +69,7 @@ class Kept:
     account: str = ""
 
 
-def retained(account: Account, stacks: Stacks, stack: Stack, project: names.Project) -> Iterator[Kept]:
+def retained(account: Account, stacks: Stacks, stack: Stack, project: names.Project) -> Iterator[Left]:
     """What a stack leaves behind when it is deleted, by its own template."""
     declared = read(stacks.template(stack.id), stack.name).get("Resources") or {}
     for item in stacks.resources(stack.id):
@@ -77,10 +78,10 @@ def retained(account: Account, stacks: Stacks, stack: Stack, project: names.Proj
             words = _KEPT.get(item["ResourceType"], ("", "", ""))[2].format(id=id_, unique=project.unique)
             command, space, comment = words.partition("  #")
             typed = commands.aws(account, *command.split()) + space + comment
-            yield Kept(item["ResourceType"], id_, typed, account.id)
+            yield Left(item["ResourceType"], id_, typed, account.id)
 
 
-def summary(kept: Iterable[Kept]) -> Iterator[Change]:
+def summary(kept: Iterable[Left]) -> Iterator[Change]:
     """One line for each kind of what stays, with the reason."""
     by_type = defaultdict(list)
     for item in kept:
@@ -90,7 +91,14 @@ def summary(kept: Iterable[Kept]) -> Iterator[Change]:
         yield Change("keep", word, ids[0] if len(ids) == 1 else f"{ids[0]} and {len(ids) - 1} more", reason)
 
 
-def removal(kept: Iterable[Kept]) -> str:
+def at_provider(stack: Stack | None) -> Iterator[Change]:
+    """The repository behind a connection: both belong to the company, and no stack knows them."""
+    parameters = stack.parameters if stack else {}
+    if parameters.get("RepositoryProvider") == "Connection":
+        yield Change("keep", "repository", parameters["RepositoryId"], "the code, at the git provider")
+
+
+def removal(kept: Iterable[Left]) -> str:
     """How to remove it for good, in an order that works, by account if there are several."""
     order = list(_KEPT)
     known = [item for item in kept if item.type in order]
@@ -107,9 +115,20 @@ def removal(kept: Iterable[Kept]) -> str:
 def orphans(account: Account, project_id: str, known: Iterable[str]) -> Iterator[Change]:
     """What carries the project's tag and belongs to none of its stacks: nobody else will ever delete it."""
     ids = {_last(id_) for id_ in known}
-    for arn, _ in tagged.resources(account.client("resourcegroupstaggingapi"), ID_TAG, project_id):
-        if not any(record in arn for record in _RECORDS) and not any(_is_of(arn, id_) for id_ in ids):
-            yield Change("note", "orphan", arn, "in no stack of the project: delete it by hand", place=account.place)
+    for arn, _, doubt in _present(account, ID_TAG, project_id):
+        if not any(_is_of(arn, id_) for id_ in ids):
+            detail = f"in no stack of the project: delete it by hand{doubt}"
+            yield Change("note", "orphan", arn, detail, place=account.place)
+
+
+def _present(account: Account, key: str, *values: str) -> Iterator[tuple[str, dict[str, str], str]]:
+    """ARN and tags of what carries a tag and is still there, and a word of doubt where that cannot be told."""
+    for arn, marks in tagged.resources(account.client("resourcegroupstaggingapi"), key, *values):
+        if any(record in arn for record in _RECORDS):
+            continue
+        there = is_there(account, arn)
+        if there is not False:
+            yield arn, marks, "" if there else " (if it still exists: that could not be asked)"
 
 
 def _last(id_: str) -> str:
@@ -123,15 +142,21 @@ def _is_of(arn: str, id_: str) -> bool:
 
 def of_name(account: Account, name: str) -> Iterator[Change]:
     """What carries the name of a project that is gone."""
-    for arn, marks in tagged.resources(account.client("resourcegroupstaggingapi"), NAME_TAG, name):
-        yield Change("note", "left", arn, f"of a project that is gone, id {marks.get(ID_TAG, 'unknown')}")
+    for arn, marks, doubt in _present(account, NAME_TAG, name):
+        detail = f"of a project that is gone, id {marks.get(ID_TAG, 'unknown')}{doubt}"
+        yield Change("note", "left", arn, detail, place=account.place)
 
 
-def of_nobody(account: Account, alive: set[str]) -> list[Change]:
-    """Everything with the tag of a project that is no more, of any name."""
-    found = tagged.resources(account.client("resourcegroupstaggingapi"), ID_TAG)
+def of_nobody(tooling: Account, stages: Iterable[Account], alive: set[str]) -> list[Change]:
+    """Everything with the tag of a project that the tooling account has no more, of any name, in every account."""
+    accounts = {account.id: account for account in (tooling, *(one.in_region(tooling.region) for one in stages))}
     return [
-        Change("note", "left", arn, f"of project {marks.get(NAME_TAG, '?')}, id {marks[ID_TAG]}, which is gone")
-        for arn, marks in found
+        Change("note", "left", arn, f"in {account.id}; there is no project {_words(marks)} in {tooling.place}{doubt}")
+        for account in accounts.values()
+        for arn, marks, doubt in _present(account, ID_TAG)
         if marks[ID_TAG] not in alive
     ]
+
+
+def _words(marks: Mapping[str, str]) -> str:
+    return f"{marks.get(NAME_TAG, '?')} (id {marks[ID_TAG]})"

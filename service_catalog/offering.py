@@ -54,7 +54,7 @@ class Offering:
 
     @property
     def bucket(self) -> Bucket:
-        return Bucket(self.account.client("s3"), self.release.place.bucket, self.account.id)
+        return Bucket.of(self.account)
 
     # --- objects -----------------------------------------------------------------------------------------------------
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from service_catalog import layout
 from service_catalog.progress import Progress, Watch
 
 Apply = Callable[[Watch], None]
@@ -52,27 +52,19 @@ def pending(changes: Iterable[Change]) -> list[Change]:
 
 
 def show(changes: Sequence[Change], console: Console) -> None:
-    """The plan as a table, then the sum of it."""
-    places = {change.place for change in changes if change.place}
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for heading in ("", "what", "name", *(["where"] if len(places) > 1 else []), "why"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("", "what"))
-    for change in changes:
-        mark, style = _MARKS[change.action]
-        where = [Text(change.place)] if len(places) > 1 else []
-        cells = (Text(mark), Text(change.kind), Text(change.name), *where, Text(change.detail))
-        table.add_row(*cells, style="dim" if change.action == "keep" else None)
-        _color(cells[:1], style)
-    console.print(table)
+    """The plan line by line, then the sum of it, then what others have to type."""
+    several = len({change.place for change in changes if change.place}) > 1
+    rows = [_row(change, several) for change in changes]
+    layout.show(("", "what", "name", *(["where"] if several else []), "why"), rows, console)
     console.print(Text(summary(changes), style="bold"))
     for change in changes:
         if change.command:
             console.print(Text(f"\n{change.name}, {change.detail}:\n{change.command}"), soft_wrap=True)
 
 
-def _color(cells: Iterable[Text], style: str) -> None:
-    for cell in cells:
-        cell.stylize(style)
+def _row(change: Change, with_place: bool) -> layout.Row:
+    cells = (change.kind, change.name, *([change.place] if with_place else []))
+    return layout.Row(*_MARKS[change.action], cells, change.detail, faint=change.action == "keep")
 
 
 def summary(changes: Sequence[Change]) -> str:

@@ -25,6 +25,8 @@ from service_catalog.progress import Progress
 from service_catalog.release import FOLDER, Place, Release, Source
 
 CATALOG, S3 = "catalog", "s3"
+# The word for "in no organization any more": not to name one keeps the one of the newest version.
+NO_ORGANIZATION = "none"
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class Wish:
     def stage_id(self, stage: str) -> str:
         """The account of a stage, empty if it is the tooling account."""
         return self.stage_accounts[stage].id if stage in self.stage_accounts else self.stage_ids.get(stage, "")
+
+    @property
+    def organization_id(self) -> str:
+        """The organization; empty if there is none."""
+        return "" if self.organization == NO_ORGANIZATION else self.organization
 
     def with_kept(self, kept: Kept) -> "Wish":
         """The same, and what the newest published version says about the rest."""
@@ -102,7 +109,7 @@ def defaults(account: Account, wish: Wish) -> dict[str, str]:
     """What the form shows filled in: accounts and organization, if the stages are elsewhere."""
     elsewhere = any(wish.stage_id(stage) not in ("", account.id) for stage in names.STAGES)
     ids = {f"{stage} account": (wish.stage_id(stage) or account.id) if elsewhere else "" for stage in names.STAGES}
-    return {**ids, "organization": wish.organization}
+    return {**ids, "organization": wish.organization_id}
 
 
 def _portfolio_values(account: Account, source: Source, wish: Wish) -> dict[str, str]:
@@ -140,7 +147,7 @@ def _stage_values(stage: str, tooling: Account, source: Source, wish: Wish) -> d
     given = {**wish.values.get("stage", {}), **wish.values.get(stage, {})}
     version = source.version_of(source.stage)
     fixed = {"StageName": stage, "ToolingAccountId": tooling.id, "TemplateVersion": version}
-    organization = {"OrganizationId": wish.organization} if wish.organization else {}
+    organization = {"OrganizationId": wish.organization_id} if wish.organization else {}
     return {key: value for key, value in {**fixed, **organization}.items() if key in source.stage.parameters} | given
 
 
@@ -163,9 +170,9 @@ def _require_values(source: Source, wish: Wish) -> None:
     for stack, values in wish.values.items():
         template = source.portfolio if stack == "portfolio" else source.stage
         problems += list(foundations.problems(template, values, f"--set {stack}."))
-    if wish.organization:
+    if wish.organization_id:
         question = Question.from_template("--organization", source.stage.parameters["OrganizationId"])
-        problems += filter(None, [question.problem(wish.organization)])
+        problems += filter(None, [question.problem(wish.organization_id)])
     if problems:
         raise InputError(problems)
 

@@ -1,4 +1,6 @@
-"""A template's Rules, evaluated as CloudFormation does it before it makes anything: which answers do not go together.
+"""A template's Rules and Conditions, evaluated as CloudFormation does before it makes anything.
+
+Rules say which answers do not go together, Conditions what is made.
 
 Source: "Rule-specific intrinsic functions" in the CloudFormation user guide. What only AWS knows (Fn::ValueOf, what a
 VPC looks like) is left to CloudFormation: a rule that asks for it is never said to be broken here.
@@ -20,6 +22,22 @@ def broken(section: Mapping[str, Any], values: Mapping[str, str]) -> Iterator[st
         for assertion in rule.get("Assertions") or []:
             if not _holds(assertion["Assert"], values, when_unknown=True):
                 yield str(assertion.get("AssertDescription") or f"rule {name} of the template does not hold")
+
+
+def conditions(section: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, bool]:
+    """Which of a template's Conditions hold; one that asks for what only AWS knows counts as holding."""
+    return {name: _holds(_expanded(one, section), values, when_unknown=True) for name, one in section.items()}
+
+
+def _expanded(expression: Any, section: Mapping[str, Any]) -> Any:
+    """The same without references to other conditions."""
+    if isinstance(expression, list):
+        return [_expanded(part, section) for part in expression]
+    if not isinstance(expression, dict):
+        return expression
+    if set(expression) == {"Condition"} and expression["Condition"] in section:
+        return _expanded(section[expression["Condition"]], section)
+    return {key: _expanded(part, section) for key, part in expression.items()}
 
 
 def _holds(expression: Any, values: Mapping[str, str], *, when_unknown: bool) -> bool:

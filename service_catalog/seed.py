@@ -21,7 +21,8 @@ from pathlib import Path
 from scripts.bake import ROOT, bake, tracked_files
 from service_catalog.errors import SourceError
 
-ANSWERS = {"project_name": "A model on Amazon SageMaker", "project_slug": "sagemaker-project"}
+# Nobody has answered yet whose a project will be: "unassigned" is what the product's form says, too.
+ANSWERS = {"project_name": "A model on Amazon SageMaker", "project_slug": "sagemaker-project", "owner": "unassigned"}
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip can name
 _UNIX = 3
 _MARKS_OF_A_PROJECT = ("project.toml", "Makefile", "model_build", "model_deploy")

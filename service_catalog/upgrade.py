@@ -12,10 +12,8 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from service_catalog import answers, errors, names, plan
+from service_catalog import answers, errors, names, plan, preview
 from service_catalog.answers import FILLED_IN
 from service_catalog.aws.buckets import Bucket, key_of
 from service_catalog.aws.stacks import Preview, ResourceChange, Stack
@@ -25,6 +23,7 @@ from service_catalog.create import Origin, origin_of
 from service_catalog.create import Wish as CreateWish
 from service_catalog.errors import DeclinedError, ProjectError
 from service_catalog.plan import Change
+from service_catalog.preview import Meaning
 from service_catalog.progress import Progress, Watch
 from service_catalog.publish import CATALOG, S3
 from service_catalog.seed import ANSWERS
@@ -53,6 +52,11 @@ class Upgrade:
     origin: Origin
     values: Mapping[str, str]
     preview: Preview
+
+    @property
+    def meaning(self) -> Meaning:
+        defaults = {one.name: one.default for one in self.origin.form.questions if one.default is not None}
+        return Meaning(self.preview, self.stack.parameters, {**defaults, **self.values})
 
 
 def look(site: Site, wish: Wish, watch: Watch) -> Upgrade:
@@ -118,16 +122,14 @@ def _preview(site: Site, stack: Stack, origin: Origin, values: Mapping[str, str]
 
 def _compared(site: Site, stack: Stack, address: str) -> Preview:
     """The preview of somebody who may not make a change set: what differs between the two templates."""
-    bucket = Bucket(
-        site.account.client("s3"), names.account_bucket(site.account.id, site.account.region), site.account.id
-    )
-    new = read(bucket.read(key_of(address, bucket.name)).decode("utf-8"))
-    old = read(site.stacks.template(stack.name))
+    bucket = Bucket.of(site.account)
+    before, after = site.stacks.template(stack.name), bucket.read(key_of(address, bucket.name)).decode("utf-8")
+    old, new = read(before), read(after)
     found = difference({"Resources": old["Resources"]}, {"Resources": new["Resources"]})
     kinds = {**old["Resources"], **new["Resources"]}
     words = (("Add", found.added), ("Modify", found.changed), ("Remove", found.removed))
     changed = tuple(ResourceChange(action, name, kinds[name]["Type"]) for action, ids in words for name in ids)
-    return Preview(changed, is_empty=old == new)
+    return Preview(changed, is_empty=old == new, template_before=before, template_after=after, is_compared=True)
 
 
 # --- doing it --------------------------------------------------------------------------------------------------------
@@ -165,7 +167,7 @@ def upgrade(site: Site, wish: Wish, console: Console, ask: plan.Ask, only_plan: 
     with Progress(console).step("preview the change") as watch:
         found = look(site, wish, watch)
     if found.preview.resources:
-        show(found.preview, console)
+        preview.show(found.meaning, console)
     line = change(site, wish, found)
     plan.show([line], console)
     if only_plan or line.apply is None:
@@ -177,34 +179,8 @@ def upgrade(site: Site, wish: Wish, console: Console, ask: plan.Ask, only_plan: 
 
 
 def _question(found: Upgrade) -> str:
-    lost = ", ".join(item.logical_id for item in dangers(found.preview))
+    lost = ", ".join(item.logical_id for item in found.meaning.lost)
     return f"Upgrade {found.project.name}? " + (f"These are removed or made anew: {lost}. " if lost else "")
-
-
-def dangers(preview: Preview) -> list[ResourceChange]:
-    """What would be removed, or made anew with the loss of what it holds."""
-    return [item for item in preview.resources if item.action == "Remove" or item.replacement == "True"]
-
-
-def show(preview: Preview, console: Console) -> None:
-    """Every resource that changes; what is lost stands out."""
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for heading in ("", "resource", "type", "what happens"):
-        table.add_column(heading, overflow="fold")
-    for item in preview.resources:
-        mark, words, style = _words(item)
-        table.add_row(Text(mark, style), item.logical_id, item.type, Text(words, style if style == "red" else ""))
-    console.print(table)
-
-
-def _words(item: ResourceChange) -> tuple[str, str, str]:
-    """Mark, words and color of a line."""
-    if item.replacement == "True":
-        return "±", "is made anew: what it holds is lost", "red"
-    if item.replacement == "Conditional":
-        return "~", "changes; is made anew if what it depends on is", "yellow"
-    kinds = {"Add": ("+", "is made", "green"), "Remove": ("-", "is removed", "red")}
-    return kinds.get(item.action, ("~", "changes", "yellow"))
 
 
 def next_words(version: str, template: str) -> str:

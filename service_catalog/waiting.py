@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from service_catalog.aws.account import Account
 from service_catalog.aws.catalog import Catalog
-from service_catalog.aws.stacks import PATIENCE_SECONDS, PAUSE_SECONDS, Stack, Stacks, Teller
+from service_catalog.aws.stacks import PATIENCE_SECONDS, PAUSE_SECONDS, Stack, Stacks, Teller, pauses
 from service_catalog.aws.studio import Project, Studio
 from service_catalog.errors import ProjectError
 from service_catalog.progress import Watch
@@ -51,6 +51,7 @@ class Site:
         """The project once nothing is under way; None when it is deleted. Raises ProjectError after an hour."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         teller: Teller | None = None
+        rests = pauses(self.pause)
         while (found := self.studio.project(name)) is not None and found.is_in_progress:
             if teller is None and (stack := self.stack_name(found)):
                 teller = Teller(self.stacks, stack, watch)
@@ -60,12 +61,8 @@ class Site:
                 raise ProjectError(
                     f"Project {name} is still in {found.status} after an hour; run this again to go on waiting."
                 )
-            self.rest()
+            time.sleep(next(rests))
         return found
-
-    def rest(self) -> None:
-        """Between two looks."""
-        time.sleep(self.pause)
 
     def failure(self, project: Project) -> str:
         """The first thing that went wrong with a project."""

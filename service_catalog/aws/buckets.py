@@ -12,8 +12,9 @@ from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError
 
-from service_catalog import errors
-from service_catalog.aws.account import untagged
+from service_catalog import errors, names
+from service_catalog.aws.account import Account, untagged
+from service_catalog.commands import aws
 from service_catalog.errors import BucketError
 
 _MISSING = ("404", "NoSuchKey", "NoSuchBucket", "NotFound")
@@ -28,6 +29,17 @@ class Bucket:
     client: Any
     name: str
     owner: str
+    # Who works with it: named in the commands that errors tell.
+    account: Account | None = None
+
+    @classmethod
+    def of(cls, account: Account) -> "Bucket":
+        """The bucket of an account in its region, whether or not it is there."""
+        return cls(account.client("s3"), names.account_bucket(account.id, account.region), account.id, account)
+
+    def typed(self, *words: str) -> str:
+        """A command of the AWS CLI, complete with region and profile."""
+        return aws(self.account, *words) if self.account else " ".join(["aws", *words])
 
     def exists(self) -> bool:
         """Whether it is there. Raises BucketError if it is somebody else's."""
@@ -53,7 +65,7 @@ class Bucket:
         if digest != hashlib.sha256(content).hexdigest() or found["ContentLength"] != len(content):
             raise BucketError(
                 f"s3://{self.name}/{key} is not what its name says: somebody changed it. Nothing was overwritten. "
-                f"Look who did, then remove it: aws s3 rm s3://{self.name}/{key}"
+                f"Look who did, then remove it: {self.typed('s3', 'rm', f's3://{self.name}/{key}')}"
             )
         return True
 

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from service_catalog import errors
 from service_catalog.aws.account import Account, pages, tags, untagged
-from service_catalog.commands import command
+from service_catalog.commands import aws, command
 from service_catalog.errors import ProductError
 
 CLOUDFORMATION = "CLOUD_FORMATION_TEMPLATE"
@@ -77,6 +77,10 @@ class Catalog:
     def _typed(self, verb: str) -> str:
         return command(verb, self._account) if self._account else f"make {verb}"
 
+    def _aws(self, *words: str) -> str:
+        typed = ("servicecatalog", *words)
+        return aws(self._account, *typed) if self._account else " ".join(["aws", *typed])
+
     # --- looking -----------------------------------------------------------------------------------------------------
 
     def product(self, name: str) -> Product | None:
@@ -86,7 +90,7 @@ class Catalog:
             ids = ", ".join(product.id for product in found)
             raise ProductError(
                 f"There are {len(found)} products named {name!r} ({ids}), and nobody can tell which one users see. "
-                f"Delete the one that has no projects: aws servicecatalog delete-product --id …"
+                f"Delete the one that has no projects: {self._aws('delete-product', '--id', '…')}"
             )
         return found[0] if found else None
 
@@ -268,7 +272,7 @@ class Catalog:
         names = ", ".join(item.get("Name", item["Id"]) for item in found) or "none"
         raise ProductError(
             f"{product.name!r} can be launched through {len(found)} portfolios ({names}), and must be through one: "
-            f"see `aws servicecatalog list-launch-paths --product-id {product.id}`."
+            f"see `{self._aws('list-launch-paths', '--product-id', product.id)}`."
         )
 
     def parameters(self, product: Product, version: Version, path: str) -> list[dict[str, Any]]:

@@ -23,8 +23,11 @@ from service_catalog.progress import Watch
 CAPABILITIES = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 PATIENCE_SECONDS = 3600
 PAUSE_SECONDS = 2.0
+_QUICK = 8  # how many times as short the first pause is
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 _ROUNDS = 100
+# How a value begins in a change set that CloudFormation has cut ("Large values can be truncated", API reference).
+_CUT = "(Truncated"
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,31 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class Detail:
+    """Why one property of a resource changes; the values are empty where CloudFormation does not tell them."""
+
+    attribute: str
+    name: str = ""
+    path: str = ""
+    before: str = ""
+    after: str = ""
+    recreation: str = ""
+    evaluation: str = ""
+    source: str = ""
+    entity: str = ""
+
+    @property
+    def is_direct(self) -> bool:
+        return self.source in ("DirectModification", "")
+
+    @property
+    def has_values(self) -> bool:
+        """Whether CloudFormation tells the values, uncut."""
+        given = (self.before, self.after)
+        return any(given) and not any(value.startswith(_CUT) for value in given)
+
+
+@dataclass(frozen=True)
 class ResourceChange:
     """One resource in a change set."""
 
@@ -87,6 +115,8 @@ class ResourceChange:
     logical_id: str
     type: str
     replacement: str = "False"
+    policy: str = ""
+    details: tuple[Detail, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,10 +125,23 @@ class Preview:
 
     resources: tuple[ResourceChange, ...]
     is_empty: bool
+    # Both empty where they may not be read.
+    template_before: str = ""
+    template_after: str = ""
+    # Whether only the templates were compared, so that nobody knows what follows from what.
+    is_compared: bool = False
+
+
+def pauses(longest: float) -> Iterator[float]:
+    """Seconds to wait between looks: short at first, as some changes take a moment only, and longer each time."""
+    pause = longest / _QUICK
+    while True:
+        yield pause
+        pause = min(longest, 1.5 * pause)
 
 
 class Stacks:
-    """The stacks of one account and region. `pause` is how long to wait between two looks."""
+    """The stacks of one account and region. `pause` is how long to wait, at most, between two looks."""
 
     def __init__(self, client: Any, pause: float = PAUSE_SECONDS) -> None:
         self._client = client
@@ -121,10 +164,21 @@ class Stacks:
         found = (_stack(item) for item in pages(self._client, "describe_stacks", "Stacks"))
         return (stack for stack in found if stack.exists)
 
-    def template(self, name: str) -> str:
-        """The template as it was given."""
-        body = self._client.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
+    def template(self, name: str, **change_set: str) -> str:
+        """The template as it was given, of the stack or (ChangeSetName) of a change set."""
+        body = self._client.get_template(StackName=name, TemplateStage="Original", **change_set)["TemplateBody"]
         return body if isinstance(body, str) else json.dumps(body)
+
+    def _templates(self, place: Mapping[str, str]) -> tuple[str, str]:
+        """Of a stack and its change set; empty for somebody who may not read them."""
+        try:
+            return self.template(place["StackName"]), self.template(
+                place["StackName"], ChangeSetName=place["ChangeSetName"]
+            )
+        except ClientError as error:
+            if not errors.is_denied(error):
+                raise
+            return "", ""
 
     def resources(self, name: str) -> list[dict[str, Any]]:
         """ListStackResources: LogicalResourceId, PhysicalResourceId, ResourceType, ResourceStatus."""
@@ -208,14 +262,14 @@ class Stacks:
     def wait(self, name: str, watch: Watch) -> Stack | None:
         """The stack once nobody works on it; tells each event meanwhile. Raises StackError after an hour."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        teller = Teller(self, name, watch)
+        teller, rests = Teller(self, name, watch), pauses(self._pause)
         while (found := self.find(name)) is not None and found.is_in_progress:
             teller.tell()
             if time.monotonic() > deadline:
                 raise StackError(
                     f"Stack {name} is still in {found.status} after an hour: look at its events, then run this again."
                 )
-            time.sleep(self._pause)
+            time.sleep(next(rests))
         return found
 
     def delete(self, name: str, watch: Watch) -> None:
@@ -271,11 +325,12 @@ class Stacks:
         )
 
     def _computed(self, place: Mapping[str, str]) -> dict[str, Any]:
+        rests = pauses(min(self._pause, 1))
         while True:
             found: dict[str, Any] = self._client.describe_change_set(**place)
             if found["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
                 return found
-            time.sleep(min(self._pause, 1))
+            time.sleep(next(rests))
 
     def _describe(self, place: Mapping[str, str]) -> dict[str, Any] | None:
         try:
@@ -311,8 +366,8 @@ class Stacks:
             is_empty = found["Status"] == "FAILED"
             if is_empty and not _is_nothing(found):
                 raise StackError(f"CloudFormation refuses the update of stack {name}: {found.get('StatusReason')}")
-            items = pages(self._client, "describe_change_set", "Changes", **place)
-            return Preview(tuple(_change(item) for item in items), is_empty)
+            items = pages(self._client, "describe_change_set", "Changes", **place, IncludePropertyValues=True)
+            return Preview(tuple(_change(item) for item in items), is_empty, *self._templates(place))
         finally:
             self._discard(place)
 
@@ -379,4 +434,21 @@ def _change(item: Mapping[str, Any]) -> ResourceChange:
         logical_id=change["LogicalResourceId"],
         type=change["ResourceType"],
         replacement=change.get("Replacement", "False"),
+        policy=change.get("PolicyAction", ""),
+        details=tuple(_detail(detail) for detail in change.get("Details") or []),
+    )
+
+
+def _detail(item: Mapping[str, Any]) -> Detail:
+    target = item.get("Target") or {}
+    return Detail(
+        attribute=target.get("Attribute", ""),
+        name=target.get("Name", ""),
+        path=target.get("Path", ""),
+        before=target.get("BeforeValue", ""),
+        after=target.get("AfterValue", ""),
+        recreation=target.get("RequiresRecreation", ""),
+        evaluation=item.get("Evaluation", ""),
+        source=item.get("ChangeSource", ""),
+        entity=item.get("CausingEntity", ""),
     )

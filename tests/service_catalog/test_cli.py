@@ -46,7 +46,7 @@ def test_a_life_as_it_is_typed(accounts: Accounts, source: Source, small_seed: N
     assert main(["delete", "typed", "--yes", *place]) == 0
     assert Site(accounts.new(number=number)).studio.project("typed") is None
     assert main(["delete", "--orphans", *place]) == 0
-    assert "which is gone" in capsys.readouterr().out
+    assert f"in {number}; there is no project typed (id " in capsys.readouterr().out
 
 
 def test_stages_are_published_with_their_profiles(accounts: Accounts, small_seed: None, capsys: Capture) -> None:

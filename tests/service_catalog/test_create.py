@@ -1,5 +1,6 @@
 """create against an emulator that really expands the product's stack: as Studio's form does, and with its failures."""
 
+import re
 import subprocess
 import threading
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from service_catalog.errors import InputError, ProductError, ProjectError
 from service_catalog.offering import Words
 from service_catalog.plan import Change
 from service_catalog.release import Source
+from service_catalog.sheet import Sheet
 from service_catalog.waiting import Site
 from tests.service_catalog.accounts import Accounts, Calls, Killed, deny
 
@@ -43,6 +45,47 @@ def test_a_plan_makes_nothing(accounts: Accounts, published: Account, console: C
     assert calls.writes == []
     assert [(change.action, change.name) for change in found] == [("create", "planned")]
     assert site(published).studio.project("planned") is None
+
+
+def told(text: str) -> dict[str, str]:
+    """Subject to sentence, below "The project"."""
+    lines = text.partition("The project\n")[2].splitlines()
+    return {line[:12].strip(): line[12:] for line in lines if not line.startswith(" ")}
+
+
+def test_the_plan_tells_each_answer_its_origin_and_what_would_be_made(
+    published: Account, console: Console, printed: Callable[[], str]
+) -> None:
+    answers = {"AlertEmail": "me@example.com", "MonthlyBudget": "9", "RetrainSchedule": "rate(7 days)"}
+    run(published, console, "sheet", only_plan=True, answers=answers)
+    console.file.flush()
+    rows = [line.split() for line in printed().splitlines()]
+    assert ["+", "AlertEmail", "me@example.com", "sent:", "you", "gave", "it"] in rows
+    assert ["=", "BranchName", "main", "default", "of", "this", "version"] in rows
+    assert "no value    ConnectionArn, RepositoryId, DataBucket, StagingAccountId" in printed()
+    facts = told(printed())
+    bucket = names.account_bucket(published.id, published.region)
+    assert facts["repository"].startswith(
+        f"a new one in CodeCommit, sagemaker-sheet-ID, which begins with s3://{bucket}"
+    )
+    assert facts["models"] == f"staging in this account ({published.id}), production in this account ({published.id})"
+    assert "later with each push to its half and by rate(7 days)" in facts["starts"]
+    assert facts["e-mail"].startswith("me@example.com is asked to confirm")
+    assert facts["checked"].startswith("22 answers one by one, and 6 rules of the template: Connection, NoConnection")
+    run(published, Console(quiet=True), "sheet", answers=answers)
+    project = site(published).studio.project("sheet")
+    stack = site(published).stack(project) if project else None
+    assert stack
+    assert facts["makes"].startswith(f"{len(site(published).stacks.resources(stack.id))} resources: ")
+
+
+def test_a_repository_behind_a_connection_is_told_as_such(published: Account) -> None:
+    connection = "arn:aws:codeconnections:eu-west-1:111111111111:connection/0a1b2c3d"
+    given = {"RepositoryProvider": "Connection", "ConnectionArn": connection, "RepositoryId": "a/b"}
+    found = create.look(site(published), Wish("behind", answers=given))
+    assert found.origin
+    facts = dict(Sheet("behind", found.origin.form, found.given, found.origin.document).facts())
+    assert facts["repository"].startswith("a/b, through the connection; s3://")
 
 
 def test_a_project_is_made_with_its_answers_and_its_outputs_are_told(
@@ -152,11 +195,16 @@ def test_answers_that_do_not_go_together_are_refused_before_anything_is_made(
     assert calls.writes == []
 
 
-def test_who_may_not_read_the_template_is_told_by_cloudformation(
-    accounts: Accounts, published: Account, console: Console
+def test_who_may_not_read_the_template_is_told_so_and_then_by_cloudformation(
+    accounts: Accounts, published: Account, console: Console, printed: Callable[[], str]
 ) -> None:
     blind = site(Account(deny(accounts.session(published.id), "s3.GetObject")))
     wish = Wish("alone", answers={"StagingAccountId": "222222222222"})
+    _, note = create.create(blind, wish, console, only_plan=True)
+    assert (note.action, note.kind, note.name) == ("note", "rules", "not checked")
+    assert re.match(r"you may not read s3://\S+/templates/\S+ \(s3:GetObject\); CloudFormation checks", note.detail)
+    console.file.flush()
+    assert told(printed())["checked"] == "22 answers one by one; not which go together"
     with pytest.raises(ProjectError, match=r"ProdAccountId must be given(.|\n)*make delete NAME=alone ARGS=\"--region"):
         create.create(blind, wish, console)
     with pytest.raises(ProjectError, match=r"already, in CreateFailed(.|\n)*make delete NAME=alone"):

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from service_catalog import create, delete, leftovers, names
+from service_catalog import create, delete, leftovers, names, publish
+from service_catalog.aws import tagged
 from service_catalog.aws.account import Account
 from service_catalog.aws.stacks import Stacks
 from service_catalog.delete import Wish
 from service_catalog.errors import AccessError, DeclinedError, ProjectError
+from service_catalog.offering import Words
 from service_catalog.plan import Change
+from service_catalog.release import Source
 from service_catalog.waiting import Site
 from tests.service_catalog.accounts import Accounts, Calls, Killed, deny
 
@@ -83,7 +86,7 @@ def test_a_name_that_nothing_has_is_a_mistake_and_names_the_nearest(published: A
 
 
 def test_commands_of_several_accounts_stand_below_their_accounts() -> None:
-    kept = [leftovers.Kept("AWS::S3::Bucket", id_, f"aws {id_}", id_ * 3) for id_ in "21"]
+    kept = [leftovers.Left("AWS::S3::Bucket", id_, f"aws {id_}", id_ * 3) for id_ in "21"]
     assert leftovers.removal(kept) == "  # in account 111\n  aws 1\n  # in account 222\n  aws 2"
     assert leftovers.removal(kept[:1]) == "  aws 2"
 
@@ -210,6 +213,46 @@ def test_leftovers_of_projects_that_are_gone_are_listed(published: Account) -> N
     tags = [{"Key": leftovers.ID_TAG, "Value": "p-gone"}, {"Key": leftovers.NAME_TAG, "Value": "gone"}]
     arn = published.client("sns").create_topic(Name="left", Tags=tags)["TopicArn"]
     alive = made(published, "alive")
-    found = leftovers.of_nobody(published, site(published).studio.ids())
+    found = leftovers.of_nobody(published, [], site(published).studio.ids())
     assert arn in [change.name for change in found]
     assert not any(alive.id in change.detail for change in found)
+
+
+def test_leftovers_are_looked_for_in_the_accounts_of_the_stages(accounts: Accounts, published: Account) -> None:
+    staging, tags = accounts.new(), [{"Key": leftovers.ID_TAG, "Value": "p-gone"}]
+    arn = staging.client("sns").create_topic(Name="left-there", Tags=tags)["TopicArn"]
+    found = {change.name: change.detail for change in delete.others(site(published), {"staging": staging}, "any")}
+    assert found[arn] == f"in {staging.id}; there is no project ? (id p-gone) in {published.place}"
+    assert arn not in {change.name for change in delete.others(site(published), {}, "any")}
+
+
+def test_a_stage_in_an_account_where_nobody_looked_is_named(
+    accounts: Accounts, source: Source, console: Console, printed: Callable[[], str]
+) -> None:
+    tooling, stages = accounts.new(), {stage: accounts.new() for stage in names.STAGES}
+    wish = publish.Wish(Words(names.PRODUCT), stage_accounts=stages, pause=0.02)
+    publish.publish([tooling], source, wish, console)
+    found = delete.others(site(tooling), {"staging": stages["staging"]}, names.PRODUCT)
+    words = f"is in {stages['prod'].id}, where nobody looked: --stage-profile prod=PROFILE"
+    assert [(change.name, change.detail) for change in found] == [("prod", words)]
+    delete.show_others(site(tooling), stages, names.PRODUCT, console)
+    console.file.flush()
+    looked = ", ".join([tooling.id, *(account.id for account in stages.values())])
+    assert printed().endswith(f"Nothing is left. Looked at account {looked} in eu-west-1.\n")
+
+
+def test_what_the_tagging_api_still_lists_and_is_gone_is_no_orphan(
+    published: Account, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = made(published, "listed")
+    role = f"arn:aws:iam::{published.id}:role/sagemaker-projects/sagemaker-prod-endpoint"
+    tags, client = [{"Key": leftovers.ID_TAG, "Value": project.id}], published.client("sagemaker")
+    model = {"ExecutionRoleArn": role, "PrimaryContainer": {"Image": "image"}, "Tags": tags}
+    arns = [
+        client.create_model(ModelName=f"{project.unique}-{name}", **model)["ModelArn"] for name in ("there", "gone")
+    ]
+    client.delete_model(ModelName=f"{project.unique}-gone")
+    listed = [(arn, {leftovers.ID_TAG: project.id}) for arn in arns]
+    monkeypatch.setattr(tagged, "resources", lambda *_: iter(listed))
+    found = run(published, console, "listed", plan=True)
+    assert [change.name for change in found if change.kind == "orphan"] == arns[:1]

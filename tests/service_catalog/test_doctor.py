@@ -96,6 +96,20 @@ def test_a_role_that_another_regions_stack_made_is_restored_there(
     assert "aws cloudformation" not in one.command
 
 
+def test_a_stage_in_another_account_is_no_trouble_but_needs_a_profile(
+    accounts: Accounts, source: Source, console: Console
+) -> None:
+    tooling, stages = accounts.new(), {stage: accounts.new() for stage in names.STAGES}
+    publish.publish([tooling], source, replace(WISH, stage_accounts=stages), console)
+    prod = {"prod": stages["prod"]}
+    portfolio, staging, reached = (
+        one for one in doctor.examine(Patient(tooling, stage_accounts=prod)) if one.subject == "stack"
+    )
+    assert [portfolio.level, staging.level, reached.level] == ["good", "note", "good"]
+    assert f"is in account {stages['staging'].id}, where nobody looked" in staging.text
+    assert staging.command == 'make doctor ARGS="--stage-profile staging=PROFILE --region eu-west-1"'
+
+
 @pytest.mark.parametrize(
     ("principal", "sees"),
     [
@@ -124,6 +138,19 @@ def test_the_access_finding_ends_when_its_command_was_typed(own: Account, source
     wish = replace(WISH, values={"portfolio": {"MoreStudioRoles": "team/Studio"}})
     publish.publish([own], source, wish, console)
     assert [one.level for one in found(own, "access")] == ["good"]
+
+
+def test_a_role_more_is_let_in_without_shutting_out_another(own: Account, source: Source, console: Console) -> None:
+    role = f"arn:aws:iam::{own.id}:role/team/Studio"
+    taken = {"MoreStudioRoles": "team/A"}
+    publish.publish([own], source, replace(WISH, values={"portfolio": taken}), console)
+    assert '"--set portfolio.MoreStudioRoles2=team/Studio --region' in doctor._admission(Patient(own), role)
+    taken |= {"MoreStudioRoles2": "team/B", "MoreStudioRoles3": "team/C"}
+    publish.publish([own], source, replace(WISH, values={"portfolio": taken}), console)
+    assert "MoreStudioRoles3 are taken: widen one of them" in doctor._admission(Patient(own), role)
+    portfolio = doctor._outputs(Patient(own))["PortfolioId"]
+    principals = Catalog(own.client("servicecatalog")).principals(portfolio)
+    assert {f"arn:aws:iam:::role/team/{name}" for name in "ABC"} < set(principals)
 
 
 def test_a_product_that_studio_does_not_show_is_found(own: Account) -> None:
@@ -249,3 +276,13 @@ def test_a_policy_that_is_nearly_full_is_named(published: Account) -> None:
         (one,) = doctor.policies(Patient(WithClient(published, "iam", client)))
     assert "sagemaker-projects-boundary has 6,0" in one.text
     assert "of 6,144 characters" in one.text
+
+
+def test_commands_are_never_folded_and_sentences_only_between_words(capsys: pytest.CaptureFixture[str]) -> None:
+    command = "aws servicecatalog associate-principal-with-portfolio --portfolio-id port-1 --principal-arn arn:aws:x"
+    doctor._show(Finding("bad", "access", "a role of domain good is no principal of it", command), Console(width=40))
+    assert capsys.readouterr().out.splitlines() == [
+        "✗ access       a role of domain good is no",
+        "               principal of it",
+        f"  → {command}",
+    ]

@@ -240,7 +240,9 @@ def test_a_bucket_that_a_deleted_stack_left_is_named_with_the_way_out(
 ) -> None:
     name = names.account_bucket(account.id, account.region)
     account.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": account.region})
-    with pytest.raises(BucketError, match=rf"{name} is left over from a portfolio stack.*`aws s3 rb s3://{name}`"):
+    with pytest.raises(
+        BucketError, match=rf"{name} is left over from a portfolio stack.*`aws s3 rb s3://{name} --region eu-west-1`"
+    ):
         run(account, source, console)
     account.client("s3").delete_bucket(Bucket=name)
     run(account, source, console)
@@ -267,7 +269,7 @@ def test_an_object_that_somebody_changed_is_neither_used_nor_overwritten(
     key = publish.release_for(account, source, WISH).seed_key
     bucket = names.account_bucket(account.id, account.region)
     account.client("s3").put_object(Bucket=bucket, Key=key, Body=b"evil")
-    with pytest.raises(BucketError, match=rf"{key} is not what its name says.*aws s3 rm"):
+    with pytest.raises(BucketError, match=rf"{key} is not what its name says.*aws s3 rm \S+ --region eu-west-1"):
         run(account, source, console)
     assert account.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read() == b"evil"
 
@@ -348,6 +350,50 @@ def test_stages_come_back_to_the_tooling_account_on_request(account: Account, so
     run(account, source, console, here)
     found = publish.find_kept(account, WISH)
     assert (found.stage_ids, found.organization) == ({}, "o-abcdefghij")
+
+
+def test_an_organization_can_be_left(accounts: Accounts, account: Account, source: Source, console: Console) -> None:
+    stages = {stage: accounts.new() for stage in names.STAGES}
+    inside = replace(WISH, stage_accounts=stages, organization="o-abcdefghij")
+    run(account, source, console, inside)
+    outside = replace(inside, organization=publish.NO_ORGANIZATION)
+    run(account, source, console, outside)
+    again = replace(inside, organization="")
+    assert actions(run(account, source, console, again)) == {"keep"}
+    assert publish.find_kept(account, WISH).organization == ""
+    for stage, one in stages.items():
+        stack = Stacks(one.client("cloudformation")).find(names.stage_stack(stage))
+        assert stack and stack.parameters["OrganizationId"] == ""
+
+
+def test_the_first_version_in_a_region_keeps_the_accounts_of_the_other_region(
+    accounts: Accounts, source: Source, console: Console
+) -> None:
+    number = accounts.number()
+    first, second = accounts.new("eu-west-1", number), accounts.new("eu-central-1", number)
+    run(first, source, console, ELSEWHERE)
+    found = {change.name: change.detail for change in run(second, source, console) if change.kind == "default"}
+    assert re.match(r"333333333333, as in version \S+ of eu-west-1; --stage-account prod=ID", found["prod account"])
+    assert found.keys() == {"staging account", "prod account", "organization"}
+    assert publish.find_kept(second, WISH).stage_ids == ELSEWHERE.stage_ids
+
+
+def test_regions_that_disagree_about_the_accounts_are_named(
+    accounts: Accounts, source: Source, console: Console
+) -> None:
+    number = accounts.number()
+    run(accounts.new("eu-west-1", number), source, console, ELSEWHERE)
+    other = replace(ELSEWHERE, stage_ids={"staging": "444444444444", "prod": "333333333333"})
+    run(accounts.new("eu-central-1", number), source, console, other)
+    with pytest.raises(ProductError, match=r"different accounts in version \S+ of eu-\S+ \S+ of eu-.*Say them"):
+        run(accounts.new("us-east-1", number), source, console)
+
+
+def test_who_may_not_list_buckets_publishes_as_for_the_first_time(
+    accounts: Accounts, source: Source, console: Console
+) -> None:
+    account = Account(deny(accounts.session(accounts.number()), "s3.ListBuckets"))
+    assert actions(run(account, source, console, only_plan=True)) == {"create"}
 
 
 def test_accounts_that_nobody_knows_any_more_are_asked_for(account: Account, source: Source, console: Console) -> None:

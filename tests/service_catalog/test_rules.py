@@ -39,3 +39,13 @@ def test_a_rule_whose_condition_does_not_hold_asks_for_nothing() -> None:
     assert list(rules.broken({"One": {"Assertions": [{"Assert": never}]}}, VALUES)) == [
         "rule One of the template does not hold"
     ]
+
+
+def test_conditions_hold_by_the_answers_and_by_each_other() -> None:
+    section = {
+        "One": {"Fn::Equals": [ref("A"), "1"]},
+        "Not": {"Fn::Not": [{"Condition": "One"}]},
+        "Both": {"Fn::And": [{"Condition": "One"}, {"Fn::Not": [{"Condition": "Not"}]}]},
+        "Unknown": {"Fn::Equals": [{"Fn::ValueOf": ["A", "VpcId"]}, "1"]},
+    }
+    assert rules.conditions(section, VALUES) == {"One": True, "Not": False, "Both": True, "Unknown": True}

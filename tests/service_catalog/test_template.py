@@ -1,12 +1,13 @@
 """Templates as text: stamps change one value and nothing besides; limits are said with the way out."""
 
 import json
+import re
 
 import pytest
 
 from service_catalog.errors import SourceError
 from service_catalog.release import FOLDER
-from service_catalog.template import POLICY_CHARACTERS, Template, difference, read
+from service_catalog.template import BODY_BYTES, POLICY_CHARACTERS, Template, difference, read
 
 TEXT = """# comment
 Parameters:
@@ -91,3 +92,18 @@ def test_our_templates_are_within_the_limits(name: str) -> None:
     template = Template(f"{name}.yaml", (FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
     template.require_size(1_000_000 if name == "product" else 51_200)
     template.require_policies()
+
+
+def test_the_stage_template_can_be_rolled_out_by_stacksets() -> None:
+    """A body of at most 51,200 bytes (CreateStackSet), and no nested stack, transform or macro (StackSets user guide).
+
+    Nothing in it may belong to one account: no number, no export that another stack would have to make.
+    """
+    template = Template("stage.yaml", (FOLDER / "stage.yaml").read_text(encoding="utf-8"))
+    template.require_size(BODY_BYTES)
+    assert not {"Transform", "Mappings"} & template.document.keys()
+    kinds = {resource["Type"] for resource in template.resources.values()}
+    assert not {kind for kind in kinds if kind.startswith(("AWS::CloudFormation::", "Custom::"))}
+    assert not re.search(r"ImportValue|Export:|resolve:|(?<!\d)\d{12}(?!\d)", template.text)
+    asked = {name for name, declared in template.parameters.items() if "Default" not in declared}
+    assert asked == {"StageName", "ToolingAccountId"}

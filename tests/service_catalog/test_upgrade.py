@@ -28,8 +28,9 @@ def site(account: Account) -> Site:
 
 
 def newer(source: Source) -> Source:
-    """A product with one resource more and one alarm that waits longer."""
+    """A product with one resource more, and a function that may run longer."""
     text = source.product.text.replace("\nOutputs:\n", f"\n{TOPIC}\nOutputs:\n", 1)
+    text = text.replace("      Timeout: 60\n", "      Timeout: 120\n", 1)
     return replace(source, product=Template(source.product.name, text))
 
 
@@ -77,6 +78,27 @@ def test_the_plan_names_each_resource_and_changes_none(
     assert "News" in printed()
     assert "AWS::SNS::Topic" in printed()
     assert calls.writes == ["CreateChangeSet", "DeleteChangeSet"]
+
+
+def test_the_plan_says_which_property_changes_and_folds_what_follows(
+    upgradable: Account, source: Source, console: Console, printed: Callable[[], str]
+) -> None:
+    made(upgradable, source, "read")
+    run(upgradable, console, "read", plan=True, answers={"CostCenter": "42"})
+    console.file.flush()
+    lines = printed().splitlines()
+    assert lines[lines.index("~ Dispatcher  AWS::Lambda::Function") + 1] == "    · Timeout: 60 → 120"
+    assert next(line for line in lines if "Tags of" in line).startswith("~ CostCenter, 'unassigned' → '42', changes")
+    assert len(lines) < 20
+
+
+def test_what_would_be_lost_stands_in_the_question(upgradable: Account, source: Source, console: Console) -> None:
+    made(upgradable, source, "losing")
+    found = upgrade.look(site(upgradable), Wish("losing"), lambda _: None)
+    assert upgrade._question(found) == "Upgrade losing? "
+    removed = Preview((ResourceChange("Remove", "Bucket", "AWS::S3::Bucket"),), is_empty=False)
+    words = "Upgrade losing? These are removed or made anew: Bucket. "
+    assert upgrade._question(replace(found, preview=removed)) == words
 
 
 def test_the_project_gets_the_new_version_and_keeps_its_answers(
@@ -134,6 +156,8 @@ def test_who_may_make_no_change_set_sees_the_templates_compared(
     upgrade.upgrade(Site(Account(session), PAUSE), Wish("compared"), console, lambda _: True, only_plan=True)
     console.file.flush()
     assert "News" in printed()
+    assert "Timeout: 60 → 120" in printed()
+    assert "You may not make a change set" in printed()
 
 
 def test_a_project_that_is_not_there_is_named_with_the_nearest(
@@ -150,15 +174,6 @@ def test_a_project_of_another_product_is_refused(upgradable: Account, source: So
     publish.publish([upgradable], source, other, console)
     with pytest.raises(ProjectError, match=r"was made from product .* not from 'Another'"):
         run(upgradable, console, "of-first", product="Another")
-
-
-def test_what_would_be_lost_stands_in_the_question() -> None:
-    resources = (
-        ResourceChange("Modify", "Key", "AWS::KMS::Key", "True"),
-        ResourceChange("Remove", "Bucket", "AWS::S3::Bucket"),
-        ResourceChange("Modify", "Rule", "AWS::Events::Rule", "Conditional"),
-    )
-    assert [item.logical_id for item in upgrade.dangers(Preview(resources, is_empty=False))] == ["Key", "Bucket"]
 
 
 def test_the_words_about_the_code_begin_at_the_commit_that_the_seed_was_made_from() -> None:
