@@ -7,6 +7,8 @@ PYTHON ?= python3 python3.13 python3.12 python3.11 python3.14 python
 # One stamp, .venv/deploy+local.installed, for the groups that a verb needs: installed together they are resolved and fetched once.
 EMPTY :=
 INSTALLED = .venv/$(subst $(EMPTY) ,+,$(strip $(1))).installed
+# With EXTRA_GROUPS=dev in the environment, as in CodeBuild, everything is installed in one go; else checks and tests add it.
+DEV = install $(if $(filter dev,$(EXTRA_GROUPS)),,$(call INSTALLED,dev))
 GROUP_FILE ?= pyproject.toml
 # uv's wheels fit every Python: pip need not hold each of the 6,000 that the index lists against all the tags of this one.
 UV_WHEEL := --implementation py --abi none --only-binary :all: --no-deps --no-compile --require-hashes

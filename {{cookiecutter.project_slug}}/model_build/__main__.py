@@ -130,8 +130,8 @@ def _upsert(options: argparse.Namespace) -> tuple["Settings", Any]:
     synthesis = _write(options, settings)
     import boto3
 
-    region = settings.environment.region
-    sagemaker, s3 = boto3.client("sagemaker", region_name=region), boto3.client("s3", region_name=region)
+    session = boto3.Session(region_name=settings.environment.region)
+    sagemaker, s3 = (session.client(service, config=aws.PATIENT) for service in ("sagemaker", "s3"))
     assets = {uri: Path(path) for uri, path in json.loads(synthesis.assets.read_text(encoding="utf-8")).items()}
     uploaded = aws.upload(s3, assets, settings.environment.kms_key_arn)
     arn = aws.upsert(sagemaker, settings, synthesis.definition.read_text(encoding="utf-8"))

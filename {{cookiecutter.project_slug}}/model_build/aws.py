@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+from botocore.config import Config
+
 from model_build.settings import SettingsError
 from model_build.tables import LOCAL_ACCOUNT, Settings
 
-POLL_SECONDS = 10.0
+FIRST_POLL_SECONDS, POLL_SECONDS = 0.5, 10.0
+# Backs off when AWS asks to slow down, as the deploy half does: an execution that runs must not lose its watcher.
+PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 8})
 FINAL = {"Succeeded", "Failed", "Stopped"}
 
 
@@ -91,11 +95,20 @@ def champion_uri(sagemaker: Any, group: str) -> str | None:
         if not _is_missing(error):
             raise
         return None
-    packages = [sagemaker.describe_model_package(ModelPackageName=arn) for arn in arns]
+    packages = [package for arn in arns for package in _described(sagemaker, arn)]
     if not packages:
         return None
     newest = max(packages, key=lambda package: package.get("LastModifiedTime") or package["CreationTime"])
     return str(newest["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
+
+
+def _described(sagemaker: Any, arn: str) -> Iterator[dict[str, Any]]:
+    """A version, unless it was deleted after it was listed."""
+    try:
+        yield sagemaker.describe_model_package(ModelPackageName=arn)
+    except sagemaker.exceptions.ClientError as error:
+        if not _is_missing(error):
+            raise
 
 
 def start(sagemaker: Any, pipeline: str, parameters: dict[str, str]) -> str:
@@ -109,10 +122,13 @@ def start(sagemaker: Any, pipeline: str, parameters: dict[str, str]) -> str:
 def watch(sagemaker: Any, execution: str, sleep: Callable[[float], None] = time.sleep) -> Iterator[list[Step]]:
     """Yield the steps of an execution each time one of them changes, until it ends.
 
+    It looks often at first, as steps out of the cache take a moment only, and less often the longer it lasts.
+
     Raises:
         ExecutionFailedError: it failed or was stopped.
     """
     last: list[Step] = []
+    pause = FIRST_POLL_SECONDS
     while True:
         status = sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
         steps = _steps(sagemaker, execution)
@@ -121,7 +137,8 @@ def watch(sagemaker: Any, execution: str, sleep: Callable[[float], None] = time.
         last = steps
         if status["PipelineExecutionStatus"] in FINAL:
             return _raise_unless_succeeded(status, steps)
-        sleep(POLL_SECONDS)
+        sleep(pause)
+        pause = min(POLL_SECONDS, 1.25 * pause)
 
 
 def _raise_unless_succeeded(status: dict[str, Any], steps: list[Step]) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 from model_build.staging import PACKAGE, Locations, Staged, content_hash, stage
 from model_build.tables import Settings
 
+# The distributions that training.py is written with.
+SDK = ("sagemaker", "sagemaker-core", "sagemaker-mlops", "sagemaker-serve", "sagemaker-train")
 # Whose text shapes the definition.
 SOURCES = ("training.py", "blocks.py", "session.py", "settings.py", "tables.py", "staging.py")
 
@@ -64,7 +66,7 @@ def fingerprint(settings: Settings) -> str:
         },
     )
     sources = [(name, (PACKAGE / name).read_bytes()) for name in SOURCES]
-    return content_hash([*sources, ("sdk", _sdk_version()), ("settings", json.dumps(shape, sort_keys=True).encode())])
+    return content_hash([*sources, ("sdk", _sdk_versions()), ("settings", json.dumps(shape, sort_keys=True).encode())])
 
 
 def fill(template: str, settings: Settings, staged: Staged, commit: str) -> str:
@@ -117,9 +119,9 @@ def without_empty(value: Any) -> Any:
     return [without_empty(item) for item in value] if isinstance(value, list) else value
 
 
-def _sdk_version() -> bytes:
+def _sdk_versions() -> bytes:
     try:
-        return metadata.version("sagemaker").encode()
+        return " ".join(map(metadata.version, SDK)).encode()
     except metadata.PackageNotFoundError:
         return b"none"
 

@@ -21,6 +21,8 @@ OFFLINE = {
     "AWS_EC2_METADATA_DISABLED": "true",  # the SDK opens sessions of its own, which look for credentials
     "AWS_DEFAULT_REGION": os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
 }
+# Its dozen clients, and the next definition of the same process, read the same API models: once.
+_shared_loader = functools.cache(loaders.create_loader)
 QUIET = {"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}}}
 
 
@@ -31,7 +33,7 @@ def offline() -> Iterator[None]:
     os.environ.update(OFFLINE)
     disabled, create_loader = logging.root.manager.disable, loaders.create_loader
     logging.disable(logging.WARNING)  # the SDK narrates every call, and resets the levels of its own loggers
-    loaders.create_loader = functools.cache(create_loader)  # its dozen clients read the same API models
+    loaders.create_loader = _shared_loader
     try:
         with warnings.catch_warnings(action="ignore"):
             yield

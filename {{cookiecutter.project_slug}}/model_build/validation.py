@@ -5,6 +5,7 @@ against the operation that SageMaker will call with them: unknown fields, types,
 required members; then every reference: parameters, steps, properties of a step's Describe… response, property files.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -64,7 +65,7 @@ def check(definition: dict[str, Json]) -> None:
 
 def find_problems(definition: dict[str, Json]) -> list[str]:
     """Every problem in `definition`, each with the step and the path it lies at."""
-    api = botocore.session.get_session().get_service_model("sagemaker")
+    api = _api()
     steps = list(walk_steps(definition["Steps"]))
     names = [step["Name"] for step in steps]
     problems = [
@@ -78,6 +79,12 @@ def find_problems(definition: dict[str, Json]) -> list[str]:
             f"{step['Name']}{problem}" for problem in (*_step_problems(with_defaults, api), *references.problems(step))
         ]
     return problems
+
+
+@functools.cache
+def _api() -> ServiceModel:
+    """What SageMaker takes, in botocore's words; several megabytes, read once."""
+    return botocore.session.get_session().get_service_model("sagemaker")
 
 
 def walk_steps(steps: list[Json]) -> Iterator[Json]:

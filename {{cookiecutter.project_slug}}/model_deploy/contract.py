@@ -46,13 +46,21 @@ class Contract:
         return [kind for kind in self.schema["content_types"] if kind in _WRITERS]
 
 
+def _parsed(store: Store, uri: str, name: str, parse: Callable[[str], Any]) -> Any:
+    try:
+        return parse(store.read(f"{uri}/{name}"))
+    except ValueError as error:
+        way_out = "approve another version, or train this one again"
+        raise VerifyError(f"{name} of the contract at {uri} cannot be read ({error}): {way_out}") from None
+
+
 def load(store: Store, uri: str) -> Contract:
     """Read a contract. Raises StoreError if a file is missing, VerifyError if one is malformed."""
     try:
         contract = Contract(
-            json.loads(store.read(f"{uri}/schema.json")),
-            read_lines(store.read(f"{uri}/sample.jsonl")),
-            read_lines(store.read(f"{uri}/expected.jsonl")),
+            _parsed(store, uri, "schema.json", json.loads),
+            _parsed(store, uri, "sample.jsonl", read_lines),
+            _parsed(store, uri, "expected.jsonl", read_lines),
         )
         problem = _own_problem(contract)
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -3,6 +3,10 @@
 import os
 import signal
 
+# Tables of some hundred rows: threads would wait for one another longer than they compute. Set while this file is read:
+# the conftest.py below it load XGBoost, which looks once.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # What CodeBuild and the project's stack set: in a build the tests must find what they find on a laptop, and no test may
 # get at the project itself.
 _BUILD = ("AWS_", "CODEBUILD_", "PROD_", "PROJECT_", "SAGEMAKER_", "STAGING_")

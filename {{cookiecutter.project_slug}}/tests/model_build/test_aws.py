@@ -1,12 +1,13 @@
 """The edge to AWS, against moto: uploads once, updates in place, finds the champion, tells why an execution failed."""
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from moto import mock_aws
 
@@ -96,7 +97,28 @@ def test_the_champion_is_the_version_approved_last(sagemaker: Any) -> None:
     assert aws.champion_uri(sagemaker, "churn-p-1") == "s3://artifacts/1.tar.gz"
 
 
-def _watched(statuses: list[tuple[str, list[dict[str, Any]]]]) -> Iterator[list[aws.Step]]:
+def test_a_version_that_is_deleted_after_it_was_listed_is_no_champion(
+    sagemaker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sagemaker.create_model_package_group(ModelPackageGroupName="churn-p-1")
+    kept, deleted = _register(sagemaker, "1.tar.gz"), _register(sagemaker, "2.tar.gz")
+    for arn in (kept, deleted):
+        sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
+    describe = sagemaker.describe_model_package
+
+    def missing(ModelPackageName: str) -> Any:  # noqa: N803 - the API's name
+        if ModelPackageName == deleted:
+            details: Any = {"Code": "ValidationException", "Message": f"ModelPackage {deleted} does not exist"}
+            raise ClientError({"Error": details}, "DescribeModelPackage")
+        return describe(ModelPackageName=ModelPackageName)
+
+    monkeypatch.setattr(sagemaker, "describe_model_package", missing)
+    assert aws.champion_uri(sagemaker, "churn-p-1") == "s3://artifacts/1.tar.gz"
+
+
+def _watched(
+    statuses: list[tuple[str, list[dict[str, Any]]]], sleep: Callable[[float], None] = lambda _: None
+) -> Iterator[list[aws.Step]]:
     """An execution as SageMaker's API would report it, poll by poll; botocore checks every field."""
     client = boto3.client("sagemaker", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
     stub = Stubber(client)
@@ -106,9 +128,8 @@ def _watched(statuses: list[tuple[str, list[dict[str, Any]]]]) -> Iterator[list[
         )
         stub.add_response("list_pipeline_execution_steps", {"PipelineExecutionSteps": steps})
     with stub:
-        yield from aws.watch(
-            client, "arn:aws:sagemaker:eu-west-1:222222222222:pipeline/p/execution/abcdefghijkl", sleep=lambda _: None
-        )
+        execution = "arn:aws:sagemaker:eu-west-1:222222222222:pipeline/p/execution/abcdefghijkl"
+        yield from aws.watch(client, execution, sleep=sleep)
     stub.assert_no_pending_responses()
 
 
@@ -126,6 +147,13 @@ def test_watch_tells_each_change_once() -> None:
         ("Succeeded", [_step("Succeeded")]),
     ]
     assert [[step.status for step in steps] for steps in _watched(polls)] == [["Executing"], ["Succeeded"]]
+
+
+def test_watch_looks_less_often_the_longer_it_lasts() -> None:
+    pauses: list[float] = []
+    list(_watched([*[("Executing", [_step("Executing")])] * 30, ("Succeeded", [])], pauses.append))
+    assert pauses == sorted(pauses)
+    assert (pauses[0], pauses[-1]) == (aws.FIRST_POLL_SECONDS, aws.POLL_SECONDS)
 
 
 def test_a_failed_execution_names_step_and_reason() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from model_build import definition
-from model_build.definition import fingerprint, synthesize
+from model_build.definition import fingerprint, synthesize, write_with_sdk
 from model_build.session import offline
 from model_build.tables import Settings
 from model_build.validation import DefinitionError, check, find_problems, walk_steps
@@ -35,8 +35,19 @@ VARIANTS: dict[str, list[tuple[str, str]]] = {
 }
 
 
+WRITTEN: dict[str, str] = {}
+
+
+def written(settings: Settings) -> str:
+    """What the SDK writes for these settings; for the same ones, what it wrote before (others test that)."""
+    key = settings.model_dump_json(exclude={"root"})
+    if key not in WRITTEN:
+        WRITTEN[key] = write_with_sdk(settings)
+    return WRITTEN[key]
+
+
 def built(settings: Settings) -> dict[str, Any]:
-    parsed: dict[str, Any] = definition.without_empty(json.loads(definition.write_with_sdk(settings)))
+    parsed: dict[str, Any] = definition.without_empty(json.loads(written(settings)))
     return parsed
 
 
@@ -53,13 +64,22 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[object]]:
     yield tried
 
 
-def test_importing_the_sdk_makes_no_call_either() -> None:
+WITHOUT_NETWORK = """
+import pathlib, socket, sys
+def refuse(*address): raise SystemExit(f"called {address}")
+socket.socket.connect = refuse
+from model_build import definition, settings
+print(definition.write_with_sdk(settings.load(pathlib.Path(sys.argv[1]), {})), end="")
+"""
+
+
+def test_another_process_imports_the_sdk_without_a_call_and_writes_the_same_bytes(root: Path, load: Load) -> None:
     """Every process that SDK 3.27 is imported in opens sessions at import time."""
-    code = (
-        "import socket\ndef refuse(*address): raise SystemExit(f'called {address}')\nsocket.socket.connect = refuse\n"
-        "from model_build.session import offline\nwith offline():\n    from model_build import training"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+    here = written(load())
+    command = [sys.executable, "-c", WITHOUT_NETWORK, str(root)]
+    there = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    assert there.returncode == 0, there.stderr
+    assert there.stdout == here
 
 
 def test_offline_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,8 +93,12 @@ def test_offline_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_is_valid_and_makes_no_call(load: Load, no_network: list[object], variant: str) -> None:
-    assert find_problems(built(load(*VARIANTS[variant]))) == []
+    """Written anew whatever the tests before wrote, and the same again."""
+    settings = load(*VARIANTS[variant])
+    text = write_with_sdk(settings)
     assert no_network == []
+    assert text == WRITTEN.setdefault(settings.model_dump_json(exclude={"root"}), text)
+    assert find_problems(built(settings)) == []
 
 
 NETWORK = {
@@ -118,17 +142,6 @@ def test_golden(load: Load, variant: str) -> None:
     )
 
 
-def test_another_process_writes_the_same_bytes(root: Path, load: Load) -> None:
-    here = definition.write_with_sdk(load())
-    code = (
-        "import sys, pathlib; from model_build import definition, settings;"
-        "print(definition.write_with_sdk(settings.load(pathlib.Path(sys.argv[1]), {})), end='')"
-    )
-    command = [sys.executable, "-c", code, str(root)]
-    there = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
-    assert there.stdout == here
-
-
 def test_the_gates_follow_the_metric(load: Load) -> None:
     larger, smaller = built(load()), built(load(*REGRESSION))
     types = [
@@ -158,6 +171,13 @@ def test_caching_and_retries_are_on(load: Load) -> None:
 # --- the cache: the SDK is imported only when the definition's shape may change
 
 
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK writes only what no test has asked for yet."""
+    monkeypatch.setattr(definition, "write_with_sdk", written)
+
+
+@pytest.mark.usefixtures("known")
 def test_an_unchanged_definition_never_imports_the_sdk(root: Path, load: Load) -> None:
     synthesize(load(), root / "build")
     (root / "data" / "customers.csv").write_text("tenure,plan,churn\n9,basic,Yes\n", encoding="utf-8")
@@ -186,6 +206,7 @@ def test_what_shapes_the_definition_renews_it(load: Load, change: tuple[str, str
     assert fingerprint(load()) != fingerprint(load(change))
 
 
+@pytest.mark.usefixtures("known")
 def test_every_object_that_a_definition_names_is_staged(root: Path, load: Load) -> None:
     done = synthesize(load(), root / "build", commit="abc123")
     text, assets = done.definition.read_text(encoding="utf-8"), json.loads(done.assets.read_text(encoding="utf-8"))
@@ -199,6 +220,7 @@ def test_every_object_that_a_definition_names_is_staged(root: Path, load: Load) 
     assert all(Path(path).is_file() for path in assets.values())
 
 
+@pytest.mark.usefixtures("known")
 def test_a_refused_definition_leaves_the_last_good_one(root: Path, load: Load) -> None:
     good = synthesize(load(), root / "build").definition.read_text(encoding="utf-8")
     with pytest.raises(DefinitionError, match=r"'ml\.m5\.larg' is not one of the"):

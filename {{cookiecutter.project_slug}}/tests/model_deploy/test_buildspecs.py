@@ -33,7 +33,7 @@ def test_runtime_and_cache(name: str) -> None:
     content = buildspec(name)
     assert content["version"] == 0.2
     assert content["phases"]["install"]["runtime-versions"] == {"python": "3.12"}
-    assert content["cache"]["paths"] == ["/root/.cache/uv/**/*"]
+    assert content["cache"]["paths"] == ["/root/.cache/uv/**/*", "/root/.cache/pip/**/*"]
 
 
 def test_exported_variables_are_those_that_release_writes() -> None:

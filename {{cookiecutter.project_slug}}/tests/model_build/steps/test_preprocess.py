@@ -27,7 +27,8 @@ def test_rows_are_divided_by_class(churn: Flow) -> None:
 
 
 def test_every_row_lands_once_and_test_rows_stay_raw(mixed: Flow) -> None:
-    raw = [dict(zip(mixed_table()[0], map(str, row), strict=True)) for row in mixed_table()[1:]]
+    header, *rows = mixed_table()
+    raw = [dict(zip(header, map(str, row), strict=True)) for row in rows]
     assert all(row in raw for row in mixed.rows("test"))
     assert sum(len(mixed.rows(part)) for part in ("train", "validation", "test")) == 400
 
