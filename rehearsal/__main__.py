@@ -1,7 +1,9 @@
 """`python -m rehearsal`: the whole life of a project on this machine, played and checked."""
 
 import argparse
+import errno
 import os
+import re
 import signal
 import sys
 from types import FrameType
@@ -13,32 +15,39 @@ if os.name == "nt":
 from rich.console import Console
 from rich.text import Text
 
+from rehearsal.faults import bench
+from rehearsal.faults.fault import UnknownFaultError, find
 from rehearsal.host import EmulatorError
-from rehearsal.story import STORY, faults
+from rehearsal.preflight import MachineError
+from rehearsal.story import STORY
 from rehearsal.story.errors import StoryError
-from rehearsal.story.rehearse import rehearse
+from rehearsal.story.rehearse import KEPT, rehearse
 from rehearsal.story.step import until
 from rehearsal.story.world import Options
+
+PROVIDERS = ("codecommit", "connection")
 
 
 def parse(words: list[str]) -> Options:
     """The options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m rehearsal", description=__doc__)
     parser.add_argument("--size", choices=("small", "medium"), default="medium", help="one account, or three")
-    parser.add_argument("--provider", choices=("codecommit",), default="codecommit", help="where the code is")
+    parser.add_argument("--provider", choices=PROVIDERS, default=Options.provider, help="where the code is")
+    parser.add_argument("--name", type=_name, default=Options.name, help="of the project")
     parser.add_argument("--until", metavar="STEP", help=f"stop after it: {', '.join(step.name for step in STORY)}")
     parser.add_argument("--keep", action="store_true", help="leave it running afterwards, and say where everything is")
-    parser.add_argument("--fault", metavar="NAME", action="append", default=[], help=f"make it go wrong: {_faults()}")
+    parser.add_argument("--fault", metavar="NAME", action="append", default=[], help="instead: see make faults")
     parser.add_argument("--no-permissions", action="store_true", help="allow every call, to look for another mistake")
     found = parser.parse_args(words)
     try:
         until(STORY, found.until)
-        faults.require_known(tuple(found.fault))
-    except (KeyError, faults.UnknownFaultError) as error:
+        find(found.fault)
+    except (KeyError, UnknownFaultError) as error:
         parser.error(str(error.args[0]))
     return Options(
         size=found.size,
         provider=found.provider,
+        name=found.name,
         until=found.until,
         keep=found.keep,
         faults=tuple(found.fault),
@@ -46,8 +55,11 @@ def parse(words: list[str]) -> Options:
     )
 
 
-def _faults() -> str:
-    return ", ".join(faults.FAULTS) or "none yet"
+def _name(text: str) -> str:
+    """A project's name as SageMaker takes it (API reference, CreateProject). Raises ArgumentTypeError."""
+    if len(text) > 32 or not re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not 1 to 32 letters, digits and inner dashes")
+    return text
 
 
 def main() -> int:
@@ -55,15 +67,31 @@ def main() -> int:
     options = parse(sys.argv[1:])
     console = Console(highlight=False)
     signal.signal(signal.SIGTERM, _terminate)
+    if options.faults:
+        return bench.play(options.faults, console)
     try:
         rehearse(until(STORY, options.until), options, console)
-    except (StoryError, EmulatorError) as failure:
+    except (StoryError, EmulatorError, MachineError) as failure:
         console.print(Text(str(failure), "red"), soft_wrap=True)
+        if isinstance(failure, StoryError) and failure.before:
+            console.print(Text(advice(options, failure.before)), soft_wrap=True)
+        return 1
+    except OSError as failure:
+        if failure.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        console.print(Text(f"{failure.filename or KEPT}: {failure.strerror}. Nothing is left running.", "red"))
         return 1
     except KeyboardInterrupt:
         console.print("interrupted; nothing is left running")
         return 130
     return 0
+
+
+def advice(options: Options, before: str) -> str:
+    """How to look at a failed step by hand; `before` is the last step that came out as it should."""
+    given = {"size": options.size, "provider": options.provider, "name": options.name}
+    words = [f"--{key} {value}" for key, value in given.items() if value != getattr(Options, key)]
+    return f'to do     try it by hand: make rehearse ARGS="{" ".join([*words, "--until", before, "--keep"])}"'
 
 
 def _terminate(number: int, _: FrameType | None) -> None:

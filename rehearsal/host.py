@@ -1,4 +1,4 @@
-"""Start the emulator as a process group of its own, talk to it, and leave nothing of it behind.
+"""Start the emulator below a guardian (guardian.py), talk to it, and leave nothing of it behind.
 
 It refuses Windows, where neither process groups nor the programs of a build exist: there, use WSL.
 """
@@ -6,11 +6,14 @@ It refuses Windows, where neither process groups nor the programs of a build exi
 import contextlib
 import functools
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -19,10 +22,13 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from rehearsal import processes
+
 ROOT = Path(__file__).parent.parent
 PYTHON = ROOT / ".venv" / "emulator" / "bin" / "python"
 START_SECONDS = 60
-END_SECONDS = 3
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+END_SECONDS = 10  # the guardian gives the emulator three of them, and takes no more than five for the rest
 
 
 class EmulatorError(Exception):
@@ -31,11 +37,15 @@ class EmulatorError(Exception):
 
 @dataclass
 class Emulator:
-    """A running emulator: its URL and clients to it, as the root of any account or with credentials of a role."""
+    """A running emulator: its URL and clients to it, as the root of any account or with credentials of a role.
+
+    What carries `mark` in its environment (see processes.py) ends with it; `process` is its guardian.
+    """
 
     address: str
     state: Path
     process: "subprocess.Popen[bytes]" = field(repr=False)
+    mark: str = ""
 
     def client(self, service: str, account: str, region: str = "us-east-1", **credentials: str) -> Any:
         """A boto3 client for an account and region; `credentials` are those of a session, else the account's root."""
@@ -71,7 +81,7 @@ class Emulator:
 
     def kill(self) -> None:
         """End it as a power failure would: what it did in the last second is lost."""
-        _signal_group(self.process, signal.SIGKILL)
+        self.process.send_signal(signal.SIGUSR1)
         self.process.wait()
 
 
@@ -99,29 +109,33 @@ def emulator(state: Path, *, enforce: bool = False, port: int = 0) -> Iterator[E
 
     Raises EmulatorError when it is not installed, does not start, or when a folder already has one running.
     """
-    process = _start(state, enforce, port)
-    try:
-        with _ended_by_signals():
-            yield Emulator(_wait(process, state), state, process)
-    finally:
-        end(process)
-        (state / "address").unlink(missing_ok=True)
+    mark = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
+    process = _start(state, enforce, port, mark)
+    with _ended_by_signals(process):
+        try:
+            yield Emulator(_wait(process, state), state, process, mark)
+        finally:
+            end(process, mark)
+            # Of builds that were cut off, with an environment each; one that goes on later begins anew.
+            shutil.rmtree(state / "codebuild" / "builds", ignore_errors=True)
+            (state / "address").unlink(missing_ok=True)
 
 
-def _start(state: Path, enforce: bool, port: int) -> "subprocess.Popen[bytes]":
+def _start(state: Path, enforce: bool, port: int, mark: str) -> "subprocess.Popen[bytes]":
     if os.name == "nt":
         raise EmulatorError("The rehearsal needs Linux or macOS. On Windows, run it inside WSL.")
     if not PYTHON.exists():
         raise EmulatorError("The emulator is not installed: run `make .venv/emulator.installed`.")
     state.mkdir(parents=True, exist_ok=True)
     (state / "address").unlink(missing_ok=True)
-    command = [str(PYTHON), "-m", "rehearsal.emulator", "--state", str(state), "--port", str(port)]
+    command = [sys.executable, "-S", "-m", "rehearsal.guardian", mark]
+    command += [str(PYTHON), "-m", "rehearsal.emulator", "--state", str(state), "--port", str(port)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(ROOT / "build" / "pycache")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with (state / "output").open("ab") as output:
         return subprocess.Popen(
             [*command, "--enforce"] if enforce else command,
-            # Held open as long as we live: its end tells the emulator to end, even when we are killed.
+            # Held open as long as we live: its end tells the guardian to end, even when we are killed.
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
@@ -146,36 +160,47 @@ def _tail(path: Path) -> str:
     return "\n".join(path.read_text(errors="replace").splitlines()[-5:])
 
 
-def end(process: "subprocess.Popen[bytes]") -> None:
-    """Ask it to end, then end its whole process group: builds, jobs and endpoints that it started."""
+def end(process: "subprocess.Popen[bytes]", mark: str) -> None:
+    """Ask it to end, and see that builds, jobs and endpoints that it started do, and what else carries the mark."""
     if process.stdin:
         process.stdin.close()
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(END_SECONDS)
-    _signal_group(process, signal.SIGKILL)
-    process.wait()
-
-
-def _signal_group(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(END_SECONDS)
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    processes.end(lambda: processes.marked(mark))
 
 
 @contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM unwind the block as Ctrl-C does, so that its `finally` runs."""
-
-    def unwind(number: int, frame: FrameType | None) -> None:
-        sys.exit(128 + number)
-
-    try:
-        before = signal.signal(signal.SIGTERM, unwind)
-    except ValueError:  # Not in the main thread: there, signals are somebody else's.
+def _ended_by_signals(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind the block as Ctrl-C does, so that its `finally` runs."""
+    if threading.current_thread() is not threading.main_thread():  # there, signals are somebody else's
         yield
         return
+    unwind = _unwinding(process)
+    before = {number: signal.getsignal(number) for number in ENDING}
+    for number in ENDING:
+        if before[number] is not signal.SIG_IGN:  # nohup: the person wants it to go on
+            signal.signal(number, unwind)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _unwinding(process: "subprocess.Popen[bytes]") -> Callable[[int, FrameType | None], None]:
+    """Whoever insists does not wait for an orderly end: from the second signal on, the emulator is killed."""
+    told: list[int] = []
+
+    def unwind(number: int, frame: FrameType | None) -> None:
+        told.append(number)
+        if len(told) > 1:
+            process.send_signal(signal.SIGUSR1)
+        elif number == signal.SIGINT:
+            raise KeyboardInterrupt
+        else:
+            sys.exit(128 + number)
+
+    return unwind

@@ -1,50 +1,47 @@
 """The programs that the emulator starts: builds, jobs, servers. None outlives it, however it ends.
 
-Each leads a process group of its own, so that ending it ends what it started too. A guardian process holds the list of
-groups and reads a pipe that only the emulator has open: when the emulator is gone, even killed, so are they.
+Each leads a process group of its own, so that a signal reaches what it started too. What left that group carries a mark
+(see rehearsal/processes.py), and ends with the program. What the emulator leaves, rehearsal/guardian.py ends.
 """
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
-import sys
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-_GUARDIAN = """
-import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_IGN); signal.signal(signal.SIGTERM, signal.SIG_IGN)
-groups = set()
-for line in sys.stdin:
-    (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
-for group in groups:
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
-"""
-_lock = threading.Lock()
-_guardian: "subprocess.Popen[str] | None" = None
+from rehearsal import processes
+
+_numbers = itertools.count(1)
+_marks: dict[int, str] = {}
+
+
+def new_mark() -> str:
+    """A mark that no other program carries: below that of the emulator."""
+    return f"{os.environ[processes.MARK]}/{next(_numbers)}"
 
 
 def start(
-    command: Sequence[str], *, cwd: Path, environment: Mapping[str, str], output: IO[bytes]
+    command: Sequence[str], *, cwd: Path, environment: Mapping[str, str], output: IO[bytes], mark: str = ""
 ) -> "subprocess.Popen[bytes]":
-    """Start a program with exactly this environment and no input; its output and errors go to `output`."""
-    with _lock:
-        process = subprocess.Popen(
-            list(command),
-            cwd=cwd,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        _tell(f"+{process.pid}")
+    """Start a program with this environment and no input; its output and errors go to `output`.
+
+    Programs that belong together, such as the commands of a build, share a `mark`; each ends what the others left.
+    """
+    chosen = mark or new_mark()
+    process = subprocess.Popen(
+        list(command),
+        cwd=cwd,
+        env={**environment, processes.MARK: chosen},
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    _marks[process.pid] = chosen
     return process
 
 
@@ -54,25 +51,16 @@ def finish(process: "subprocess.Popen[bytes]") -> int:
         return process.wait()
     finally:
         kill(process)
-        with _lock:
-            _tell(f"-{process.pid}")
+        mark = _marks.pop(process.pid)
+        processes.end(lambda: processes.marked(mark))
+
+
+def end_all() -> None:
+    """End everything that was started, and wait for it."""
+    processes.end(lambda: processes.marked(os.environ[processes.MARK]))
 
 
 def kill(process: "subprocess.Popen[bytes]", number: signal.Signals = signal.SIGKILL) -> None:
     """Signal a program and everything that it started."""
     with contextlib.suppress(ProcessLookupError, PermissionError):  # it has ended by itself
         os.killpg(process.pid, number)
-
-
-def _tell(line: str) -> None:
-    global _guardian
-    if _guardian is None or _guardian.poll() is not None:
-        _guardian = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _GUARDIAN],
-            stdin=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-            start_new_session=True,
-        )
-    if _guardian.stdin:
-        _guardian.stdin.write(f"{line}\n")

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import pkgutil
+import resource
 import signal
 import socket
 import sys
@@ -21,11 +22,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from rehearsal import processes
+from rehearsal.emulator import children
+
 Asgi = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 READING = ("Describe", "List", "Get", "BatchGet", "Search", "Scan", "Simulate", "Head", "Filter", "Lookup")
 SAVE_EVERY = 1.0
 SAVE_DATA_EVERY = 15.0
 SAVE_PATIENCE = 20.0
+OPEN_FILES = 4096
 
 
 def main() -> None:
@@ -37,12 +42,22 @@ def main() -> None:
     options = parser.parse_args()
     state = options.state.resolve()
     state.mkdir(parents=True, exist_ok=True)
+    _allow_files()
     listening = _listen(options.port)
     _environment(state, listening.getsockname()[1], options.enforce)
     _log_to(state / "log")
     asyncio.run(_serve(state, listening))
+    children.end_all()
     # Threads of ministack may still wait for something for an hour.
     os._exit(0)
+
+
+def _allow_files() -> None:
+    """As many open files as twenty projects' clients need: macOS gives a program 256 unless it asks for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _listen(port: int) -> socket.socket:
@@ -55,6 +70,7 @@ def _listen(port: int) -> socket.socket:
 
 def _environment(state: Path, port: int, enforce: bool) -> None:
     """Set what ministack reads when it is imported; nothing of the caller's AWS settings may remain."""
+    os.environ.setdefault(processes.MARK, f"emulator-{os.getpid()}")  # of somebody who started it by hand
     for name in [name for name in os.environ if name.startswith(("AWS_", "MINISTACK_", "LOCALSTACK_"))]:
         del os.environ[name]
     os.environ.update(
@@ -186,7 +202,7 @@ async def _save_when_changed(state: Path) -> None:
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     """ministack's application with ours before it: admin routes, mounts, who calls, and what must be saved."""
-    from . import seams, service
+    from . import faults, seams, service
 
     if scope["type"] != "http":
         return await seams.application(scope, receive, send)
@@ -199,6 +215,9 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
             return await mounted(scope, receive, send)
     query = urllib.parse.parse_qs(scope.get("query_string", b"").decode())
     seams.caller_key.set(seams.access_key(headers, query))
+    receive = await faults.served(scope, headers, receive, send)
+    if receive is None:
+        return None
     # AWS is called over TLS, and policies refuse anything else; loopback stands for it.
     secure = [*scope["headers"], (b"x-forwarded-proto", b"https")]
     await seams.application({**scope, "headers": secure}, receive, send)

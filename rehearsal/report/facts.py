@@ -14,7 +14,7 @@ StepState = Literal["waiting", "running", "done", "failed", "interrupted"]
 
 @dataclass
 class StepFact:
-    """One step of the story; `started` counts in seconds from the beginning."""
+    """One step of the story; `started` counts in seconds from the beginning, `beside` is what went on meanwhile."""
 
     name: str
     title: str
@@ -22,6 +22,7 @@ class StepFact:
     started: float = 0.0
     seconds: float = 0.0
     lines: list[str] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)
     problem: str = ""
 
 
@@ -48,12 +49,13 @@ class StageFact:
 
 @dataclass
 class ExecutionFact:
-    """One execution of a pipeline and why it was started."""
+    """One execution of a pipeline and why it was started; `started` counts as that of a step, and may lie beside it."""
 
     id: str
     status: str
     trigger: str = ""
     seconds: float = 0.0
+    started: float = 0.0
 
 
 @dataclass
@@ -105,12 +107,21 @@ class ShiftFact:
 
 
 @dataclass
+class GrantFact:
+    """An action that a statement grants and no call needed; `reason` says when one would, empty if nobody knows."""
+
+    statement: str
+    action: str
+    reason: str = ""
+
+
+@dataclass
 class RoleFact:
     """A role: the actions it used and how often, those it was granted and never used, and calls that were denied."""
 
     arn: str
     used: dict[str, int] = field(default_factory=dict)
-    unused: list[str] = field(default_factory=list)
+    unused: list[GrantFact] = field(default_factory=list)
     denied: list[str] = field(default_factory=list)
 
 
@@ -146,10 +157,10 @@ class Facts:
     outcome: Literal["running", "played", "failed", "interrupted"] = "running"
     seconds: float = 0.0
     peak_memory_mb: float = 0.0
+    peak_processes: int = 0
     template_version: str = ""
     permissions_enforced: bool = True
     pace: float = 1.0
-    faults: list[str] = field(default_factory=list)
     accounts: dict[str, str] = field(default_factory=dict)
     steps: list[StepFact] = field(default_factory=list)
     pipelines: list[PipelineFact] = field(default_factory=list)

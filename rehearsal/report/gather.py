@@ -11,10 +11,12 @@ from typing import Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal.host import Emulator
+from rehearsal.report import grants
 from rehearsal.report.facts import (
     ActionFact,
     ExecutionFact,
     Facts,
+    GrantFact,
     IgnoredFact,
     PipelineFact,
     ResourceFact,
@@ -106,7 +108,11 @@ def _role(arn: str, record: Any, denied: Any) -> RoleFact:
     calls = record.get("used", {})
     counted = calls if isinstance(calls, dict) else dict.fromkeys(calls, 1)
     mine = [str(each.get("action", each)) for each in denied if isinstance(each, dict) and each.get("role") == arn]
-    return RoleFact(arn, counted, sorted(record.get("unused", [])), mine)
+    unused = [
+        GrantFact(each["statement"], each["action"], grants.reason(arn, each["statement"], each["action"]))
+        for each in record.get("unused", [])
+    ]
+    return RoleFact(arn, counted, unused, mine)
 
 
 def _ignored(facts: Facts, running: Emulator) -> None:
@@ -120,46 +126,65 @@ def _pipelines(facts: Facts, running: Emulator, project: HasPipelines) -> None:
     for half in ("build", "deploy"):
         name = project.pipeline(half)
         with suppress(ClientError):
-            found[name] = pipeline(client, name)
+            found[name] = pipeline(client, name, datetime.fromisoformat(facts.started))
     facts.pipelines = list(found.values())
 
 
-def pipeline(client: Any, name: str) -> PipelineFact:
-    """A pipeline with the state of each action and everything that ran, newest first."""
+def pipeline(client: Any, name: str, began: datetime) -> PipelineFact:
+    """A pipeline with the state of each action and everything that ran since `began`, newest first."""
     declared = client.get_pipeline(name=name)["pipeline"]
     states = {stage["stageName"]: stage for stage in client.get_pipeline_state(name=name)["stageStates"]}
-    stages = [_stage(stage, states.get(stage["name"], {})) for stage in declared["stages"]]
+    times = _times(client, name)
+    stages = [_stage(stage, states.get(stage["name"], {}), times) for stage in declared["stages"]]
     listed = client.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"]
-    return PipelineFact(name, stages, [_execution(each) for each in listed])
+    return PipelineFact(name, stages, [_execution(each, began) for each in listed])
 
 
-def _stage(declared: dict[str, Any], state: dict[str, Any]) -> StageFact:
+def _times(client: Any, name: str) -> dict[tuple[str, str], float]:
+    """How long each action took the last time, by stage and action; the newest come first."""
+    found: dict[tuple[str, str], float] = {}
+    for each in client.list_action_executions(pipelineName=name)["actionExecutionDetails"]:
+        took = _seconds(each.get("startTime"), each.get("lastUpdateTime"))
+        found.setdefault((each["stageName"], each["actionName"]), took)
+    return found
+
+
+def _stage(declared: dict[str, Any], state: dict[str, Any], times: dict[tuple[str, str], float]) -> StageFact:
     latest = {each["actionName"]: each.get("latestExecution", {}) for each in state.get("actionStates", [])}
-    return StageFact(
-        declared["name"], [_action(action, latest.get(action["name"], {})) for action in declared["actions"]]
-    )
+    took = {action: seconds for (stage, action), seconds in times.items() if stage == declared["name"]}
+    actions = [
+        _action(action, latest.get(action["name"], {}), took.get(action["name"], 0.0)) for action in declared["actions"]
+    ]
+    return StageFact(declared["name"], actions)
 
 
-def _action(declared: dict[str, Any], latest: dict[str, Any]) -> ActionFact:
+def _action(declared: dict[str, Any], latest: dict[str, Any], seconds: float) -> ActionFact:
     return ActionFact(
         name=declared["name"],
         kind=declared["actionTypeId"]["provider"],
         run_order=declared.get("runOrder", 1),
         status=latest.get("status", ""),
+        seconds=seconds,
         account=declared.get("roleArn", "::::").split(":")[4],
         summary=latest.get("errorDetails", {}).get("message", "") or latest.get("summary", ""),
     )
 
 
-def _execution(found: dict[str, Any]) -> ExecutionFact:
+def _execution(found: dict[str, Any], began: datetime) -> ExecutionFact:
     trigger = found.get("trigger", {})
-    words = " ".join(filter(None, [trigger.get("triggerType", ""), trigger.get("triggerDetail", "")]))
+    words = ", ".join(filter(None, [_caller(trigger.get("triggerDetail", "")), trigger.get("triggerType", "")]))
     return ExecutionFact(
         found["pipelineExecutionId"],
         found["status"],
         words,
         _seconds(found.get("startTime"), found.get("lastUpdateTime")),
+        _seconds(began, found.get("startTime")),
     )
+
+
+def _caller(detail: str) -> str:
+    """Who started an execution: of a role's session, the role."""
+    return detail.split("/")[1] if ":assumed-role/" in detail else detail
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float:

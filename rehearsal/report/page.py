@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -10,10 +11,11 @@ from xml.etree.ElementTree import Element
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from rehearsal.report import grants
 from rehearsal.report.charts import bars, curves, pipeline, traffic
 from rehearsal.report.charts.svg import text_of
 from rehearsal.report.cost import Bill, bill
-from rehearsal.report.facts import Facts, ModelFact, ResourceFact, RoleFact, StepFact
+from rehearsal.report.facts import ExecutionFact, Facts, ModelFact, ResourceFact, RoleFact, StepFact
 
 TEMPLATE = "page.html.jinja"
 VERDICTS = {
@@ -22,6 +24,7 @@ VERDICTS = {
     "interrupted": "Interrupted before the end",
     "running": "Still running",
 }
+EXECUTION_KINDS = {"Succeeded": "good", "Failed": "bad", "Superseded": "idle", "Cancelled": "idle", "Stopped": "idle"}
 STEP_KINDS = {"done": "good", "failed": "bad", "interrupted": "busy", "running": "busy", "waiting": "idle"}
 
 
@@ -49,7 +52,7 @@ def render(facts: Facts) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"seconds": seconds, "dollars": dollars, "count": count}
+    environment.filters |= {"moment": moment, "seconds": seconds, "dollars": dollars, "count": count}
     return environment.get_template(TEMPLATE).render(**_values(facts))
 
 
@@ -58,18 +61,19 @@ def _values(facts: Facts) -> dict[str, Any]:
     return {
         "facts": facts,
         "verdict": VERDICTS[facts.outcome],
-        "step_bar": _drawing(lambda step: _step_bar(step, facts)),
-        "step_kind": lambda step: STEP_KINDS[step.state],
+        **_timeline(facts),
         "graph": _drawing(pipeline.graph),
         "curve_names": curve,
         "curve": _drawing(lambda name: _curve(facts.models, name)),
         "by_version": _drawing(lambda: curves.by_version(facts.models, facts.primary_metric, facts.threshold)),
         "metric_names": _metric_names(facts),
         "traffic": _drawing(traffic.traffic),
-        "fleets": traffic.fleets,
+        "fleets": lambda shift: [(name, traffic.colour(name, traffic.fleets(shift))) for name in traffic.fleets(shift)],
+        "slice": traffic.width,
         "answers": lambda shift: sum(sum(sample.answers.values()) for sample in shift.samples),
         "errors": lambda shift: sum(sample.errors for sample in shift.samples),
         "role_bar": _drawing(lambda role: _role_bar(role, facts.roles)),
+        "is_open": lambda role: grants.is_whole(facts) and grants.kind(role.arn),
         "role_name": lambda role: role.arn.rpartition("/")[2],
         "purpose": lambda account: purposes(facts, account),
         "places": places(facts.resources),
@@ -78,9 +82,32 @@ def _values(facts: Facts) -> dict[str, Any]:
     }
 
 
+def _timeline(facts: Facts) -> dict[str, Any]:
+    return {
+        "step_bar": _drawing(lambda step: _step_bar(step, facts)),
+        "step_kind": lambda step: STEP_KINDS[step.state],
+        "executions": _executions(facts),
+        "execution_bar": _drawing(lambda run: _execution_bar(run, facts)),
+    }
+
+
 def _drawing(draw: Callable[..., Element]) -> Callable[..., Markup]:
     """A picture as markup that the template takes as it is: it was built as a tree, so it is well-formed."""
     return lambda *given: Markup(text_of(draw(*given)))  # noqa: S704
+
+
+def _executions(facts: Facts) -> list[tuple[str, ExecutionFact]]:
+    """Every execution, oldest first, with the half of its pipeline."""
+    found = [(each.name.rpartition("-")[2], run) for each in facts.pipelines for run in each.executions]
+    return sorted(found, key=lambda each: each[1].started)
+
+
+def _execution_bar(run: ExecutionFact, facts: Facts) -> Element:
+    """What is in progress lasts to the end, as far as anybody knows."""
+    left = max(facts.seconds - run.started, 0.0)
+    length = left if run.status == "InProgress" else min(run.seconds, left)
+    title = f"execution {run.id[:8]}: from {run.started:.0f} s, {run.seconds:.0f} s, {run.status}"
+    return bars.span(run.started, length, facts.seconds, title, EXECUTION_KINDS.get(run.status, "busy"))
 
 
 def _step_bar(step: StepFact, facts: Facts) -> Element:
@@ -119,8 +146,16 @@ def places(resources: list[ResourceFact]) -> list[Place]:
 
 
 def purposes(facts: Facts, account: str) -> str:
-    """What an account is for."""
+    """What an account is for; nothing where one is for all."""
+    if len(set(facts.accounts.values())) == 1:
+        return ""
     return ", ".join(purpose for purpose, number in facts.accounts.items() if number == account) or "other"
+
+
+def moment(text: str) -> str:
+    """`21 November 2026, 21:49 UTC`, from ISO 8601."""
+    found = datetime.fromisoformat(text)
+    return f"{found.day} {found:%B %Y, %H:%M} {found.tzname() or ''}".strip()
 
 
 def seconds(value: float) -> str:

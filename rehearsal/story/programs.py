@@ -12,13 +12,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from rehearsal import processes
 from rehearsal.host import ROOT
 from rehearsal.story import people
 from rehearsal.story.errors import StoryError
 from rehearsal.story.world import World
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\r⠀-⣿]")
-_INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "PIP_INDEX_URL", "UV_DEFAULT_INDEX", "SSL_CERT_FILE")
+_INHERITED = ("PATH", "LANG", "LC_ALL", "PIP_INDEX_URL", "UV_DEFAULT_INDEX", "SSL_CERT_FILE")
+_GIT = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_AUTHOR_EMAIL": "team@example.com",
+    "GIT_COMMITTER_EMAIL": "team@example.com",
+}
 GRACE_SECONDS = 3
 
 
@@ -72,8 +79,12 @@ def environment(world: World, person: str) -> dict[str, str]:
     home = world.folder / "home"
     home.mkdir(exist_ok=True)
     kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    temporary = world.folder / "tmp"
+    temporary.mkdir(exist_ok=True)
     return kept | {
+        processes.MARK: world.emulator.mark,
         "HOME": str(home),
+        "TMPDIR": str(temporary),
         "AWS_CONFIG_FILE": str(config),
         "AWS_SHARED_CREDENTIALS_FILE": str(home / "no-credentials"),
         "AWS_PROFILE": "tooling",
@@ -81,12 +92,9 @@ def environment(world: World, person: str) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "PYTHONPYCACHEPREFIX": str(ROOT / "build" / "pycache"),
         "PYTHONUNBUFFERED": "1",
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_TERMINAL_PROMPT": "0",
         "GIT_AUTHOR_NAME": person,
-        "GIT_AUTHOR_EMAIL": "team@example.com",
         "GIT_COMMITTER_NAME": person,
-        "GIT_COMMITTER_EMAIL": "team@example.com",
+        **_GIT,
         "COLUMNS": "400",
     }
 

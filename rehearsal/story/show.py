@@ -5,15 +5,17 @@ import time
 from collections.abc import Iterator
 from typing import Protocol
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.spinner import Spinner
-from rich.table import Table
 from rich.text import Text
 
 from rehearsal.report.facts import StepFact
 
 _MARKS = {"done": ("✓", "green"), "failed": ("✗", "red"), "interrupted": ("■", "yellow"), "waiting": ("·", "dim")}
+
+_BESIDE = "∥"  # runs at the same time
+_MARK_WIDTH, _TIME_WIDTH, _SHORTEST_LAST = 3, 9, 24
 
 
 class Show(Protocol):
@@ -23,64 +25,128 @@ class Show(Protocol):
 
 
 class Lines:
-    """One line when a step begins, one for each thing it says, one when it ends."""
+    """One line when a step begins, one for each thing it says or that goes on beside it, one when it ends."""
 
     def __init__(self, console: Console) -> None:
         self._console, self._began = console, time.monotonic()
+        self._shown: list[str] = []
 
     def changed(self, fact: StepFact) -> None:
-        if fact.state == "running":
-            self._print(f"    {fact.lines[-1]}" if fact.lines else f"▶ {fact.title}")
-        else:
-            self._print(f"{_MARKS[fact.state][0]} {fact.title}  {fact.seconds:.1f} s")
+        lines = [f"▶ {fact.title}", *(f"    {line}" for line in fact.lines[-1:])]
+        lines += [f"    {_BESIDE} {line}" for line in fact.beside]
+        if fact.state != "running":
+            lines = [f"{_MARKS[fact.state][0]} {fact.title}  {fact.seconds:.1f} s"]
+        for line in lines:
+            if line not in self._shown:
+                self._print(line)
+        self._shown = lines
 
     def _print(self, text: str) -> None:
         self._console.print(Text(f"{time.monotonic() - self._began:6.1f}  {text}"), soft_wrap=True)
 
 
 class Timeline:
-    """Every step in one table that is drawn anew ten times a second."""
+    """Every step on a line of its own, drawn anew ten times a second; in a low window, those around the running one."""
 
     def __init__(self, steps: list[StepFact]) -> None:
         self._steps, self._began = steps, time.monotonic()
         self._spinner = Spinner("dots", style="cyan")
+        self.is_over = False
 
     def changed(self, fact: StepFact) -> None:
-        """Nothing: the table is made of the facts themselves."""
+        """Nothing: the lines are made of the facts themselves."""
 
-    def __rich__(self) -> RenderableType:
-        table = Table(box=None, pad_edge=False, show_header=False, expand=True, padding=(0, 1, 0, 0))
-        table.add_column(width=2, no_wrap=True)
-        table.add_column(ratio=3, no_wrap=True, overflow="ellipsis")
-        table.add_column(justify="right", width=8, no_wrap=True)
-        table.add_column(ratio=4, no_wrap=True, overflow="ellipsis")
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        columns = _Columns(options.max_width, max((len(fact.title) for fact in self._steps), default=0))
+        lines: list[Text] = []
+        focus = 0
         for fact in self._steps:
-            table.add_row(*self._row(fact))
-        return Group(table, self._sum())
+            lines += self._lines(fact, columns)
+            focus = len(lines) if fact.state != "waiting" else focus
+        room = len(lines) if self.is_over else max(console.size.height - 4, 3)
+        yield from _window(lines, focus, room)
+        yield Text()
+        yield self._sum(options.max_width)
 
-    def _row(self, fact: StepFact) -> tuple[RenderableType, ...]:
+    def _lines(self, fact: StepFact, columns: "_Columns") -> Iterator[Text]:
+        """A step; while it runs, what it is at and what goes on beside it have lines of their own if need be."""
+        last = fact.lines[-1] if fact.lines else ""
         if fact.state == "waiting":
-            return Text("·", "dim"), Text(fact.title, "dim"), "", ""
-        last = Text(fact.lines[-1] if fact.lines else "", "dim")
-        if fact.state == "running":
+            yield columns.line(Text("·", "dim"), Text(fact.title, "dim"))
+        elif fact.state == "running":
             seconds = time.monotonic() - self._began - fact.started
-            return self._spinner, Text(fact.title, "bold"), Text(f"{seconds:.0f} s", "cyan"), last
-        mark, style = _MARKS[fact.state]
-        return Text(mark, style), Text(fact.title), Text(f"{fact.seconds:.1f} s", "dim"), last
+            yield columns.line(self._frame(), Text(fact.title, "bold"), Text(f"{seconds:.0f} s", "cyan"), last)
+            if last and not columns.last:
+                yield columns.whole("   ", last)
+            for line in fact.beside:
+                yield columns.whole(f"{_BESIDE}  ", line)
+        else:
+            mark, style = _MARKS[fact.state]
+            yield columns.line(Text(mark, style), Text(fact.title), Text(f"{fact.seconds:.1f} s", "dim"), last)
 
-    def _sum(self) -> Text:
+    def _frame(self) -> Text:
+        frame = self._spinner.render(time.monotonic())
+        return frame if isinstance(frame, Text) else Text("…", "cyan")
+
+    def _sum(self, width: int) -> Text:
         done = sum(fact.state == "done" for fact in self._steps)
-        filled = round(30 * done / max(len(self._steps), 1))
-        bar = Text.assemble(("━" * filled, "green"), ("━" * (30 - filled), "dim"))
-        return Text.assemble("\n", bar, f"  {done} of {len(self._steps)} steps, {time.monotonic() - self._began:.0f} s")
+        words = f"  {done} of {len(self._steps)} steps, {time.monotonic() - self._began:.0f} s"
+        room = max(min(30, width - len(words)), 0)
+        filled = round(room * done / max(len(self._steps), 1))
+        return _cut(Text.assemble(("━" * filled, "green"), ("━" * (room - filled), "dim"), words), width)
+
+
+class _Columns:
+    """How wide the parts of a line are: the last word of a step is left out before a title is cut."""
+
+    def __init__(self, width: int, title: int) -> None:
+        self.width = width
+        left = width - _MARK_WIDTH - _TIME_WIDTH
+        self.last = left - title - 2 if left - title - 2 >= _SHORTEST_LAST else 0
+        self.title = max(left - self.last - (2 if self.last else 0), 1)
+
+    def line(self, mark: Text, title: Text, took: Text | None = None, last: str = "") -> Text:
+        """Mark, title, time and what the step said last."""
+        time_shown = took or Text()
+        padding = Text(" " * max(_TIME_WIDTH - len(time_shown), 0))
+        said = Text.assemble("  ", _cut(Text(last, "dim"), self.last)) if self.last else Text()
+        parts = (mark, " " * (_MARK_WIDTH - len(mark)), _cut(title, self.title, pad=True), padding, time_shown, said)
+        return _cut(Text.assemble(*parts), self.width)
+
+    def whole(self, mark: str, words: str) -> Text:
+        """A line below a step."""
+        return _cut(Text.assemble((mark, "cyan"), (words, "dim")), self.width)
+
+
+def _cut(text: Text, width: int, pad: bool = False) -> Text:
+    """On one line, and no wider than this."""
+    text.truncate(width, overflow="ellipsis", pad=pad)
+    text.no_wrap, text.overflow = True, "crop"
+    return text
+
+
+def _window(lines: list[Text], focus: int, room: int) -> list[Text]:
+    """As many lines as there is room for, around `focus`, and how many are left out above and below."""
+    if len(lines) <= room:
+        return lines
+    first = min(max(focus - room * 2 // 3, 0), len(lines) - room)
+    shown, below = lines[first : first + room], len(lines) - first - room
+    if first:
+        shown[0] = Text(f"⋮  {first + 1} lines above", "dim")
+    if below:
+        shown[-1] = Text(f"⋮  {below + 1} lines below", "dim")
+    return shown
 
 
 @contextlib.contextmanager
 def shown(console: Console, steps: list[StepFact]) -> Iterator[Show]:
     """A timeline while the block runs if a person looks on, else lines."""
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:
         yield Lines(console)
         return
     timeline = Timeline(steps)
     with Live(timeline, console=console, refresh_per_second=10):
-        yield timeline
+        try:
+            yield timeline
+        finally:
+            timeline.is_over = True

@@ -11,8 +11,18 @@ import pytest
 from rehearsal.report.charts import axes, bars, curves, pipeline, traffic
 from rehearsal.report.charts.svg import text_of
 from rehearsal.report.cost import bill
-from rehearsal.report.facts import Facts, ModelFact, PipelineFact, ResourceFact, Sample, ShiftFact, StepFact, read
-from rehearsal.report.page import render
+from rehearsal.report.facts import (
+    ExecutionFact,
+    Facts,
+    ModelFact,
+    PipelineFact,
+    ResourceFact,
+    Sample,
+    ShiftFact,
+    StepFact,
+    read,
+)
+from rehearsal.report.page import moment, purposes, render
 
 SECTIONS = ("timeline", "pipelines", "models", "traffic", "permissions", "resources", "cost", "limits")
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -123,6 +133,36 @@ def test_the_areas_of_the_traffic_pile_up_to_every_answer() -> None:
 def test_a_bar_lies_where_its_part_lies() -> None:
     bar = next(each for each in bars.span(25, 50, 100, "half", "good").iter("rect") if each.get("class") == "good")
     assert (bar.get("x"), bar.get("width")) == ("25", "50")
+
+
+def test_what_pipelines_did_lies_beside_the_steps(facts: Facts) -> None:
+    facts.seconds = 100
+    runs = [
+        ExecutionFact("later000-1", "Failed", "rule", 90, 50),
+        ExecutionFact("earlier0-1", "Succeeded", "", 40),
+    ]
+    facts.pipelines = [PipelineFact("project-build", [], [ExecutionFact("latest00-1", "InProgress", "", 0, 80), *runs])]
+    page = render(facts)
+    part = page[page.index("did meanwhile") : page.index('id="pipelines"')]
+    assert part.index("earlier0") < part.index("later000")
+    assert "started by rule" in part
+    assert re.findall(r'<rect x="([0-9.]+)" y="0" width="([0-9.]+)"', part) == [("0", "40"), ("50", "50"), ("80", "20")]
+
+
+def test_a_version_has_the_same_colour_in_every_picture() -> None:
+    assert [traffic.colour(name, ["version 2", "version 1"]) for name in ("version 2", "version 1")] == [1, 0]
+    assert traffic.colour("another", ["version 2", "another"]) == 1
+
+
+def test_a_moment_is_for_people() -> None:
+    assert moment("2026-11-03T09:05:59+00:00") == "3 November 2026, 09:05 UTC"
+
+
+def test_an_account_for_everything_has_no_purpose_to_tell(facts: Facts) -> None:
+    facts.accounts = {"tooling": "1", "staging": "2", "prod": "2"}
+    assert (purposes(facts, "1"), purposes(facts, "2"), purposes(facts, "3")) == ("tooling", "staging, prod", "other")
+    facts.accounts = {"tooling": "1", "staging": "1"}
+    assert purposes(facts, "1") == ""
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from rehearsal.emulator import seams
 from rehearsal.emulator.clients import assume
-from rehearsal.emulator.codebuild import junit, machine, phases, reports, sources, variables
+from rehearsal.emulator.codebuild import caches, junit, machine, phases, reports, sources, variables
 from rehearsal.emulator.codebuild.artifacts import NothingFoundError
 from rehearsal.emulator.codebuild.builds import Build, announce, builds, failure
 from rehearsal.emulator.codebuild.buildspec import Buildspec, BuildspecError, parse
@@ -52,7 +52,13 @@ def run(build: Build) -> None:
     _shells.pop(build.id, None)
     log.info("build=%s status=%s reason=%r", build.id, status, failure(build))
     build.finish(status)
-    shutil.rmtree(build.folder, ignore_errors=True)
+    for folder in (build.folder, _temporary(build)):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _temporary(build: Build) -> Path:
+    """Not below the build's folder: the path of a socket may have no more than about a hundred letters."""
+    return state_folder("tmp") / build.unique[:6]
 
 
 @on_restore
@@ -104,8 +110,9 @@ class _Run:
         self._place = variables.Place(
             build.folder / "src",
             build.folder / "home",
+            _temporary(build),
             state_folder("codebuild") / "runtimes",
-            state_folder("codebuild") / "cache",
+            state_folder("codebuild") / "downloads",
         )
 
     def run(self) -> None:
@@ -136,27 +143,30 @@ class _Run:
         return result
 
     def _client(self, service: str) -> Any:
-        return client(service, role=self._build.project["serviceRole"], principal=PRINCIPAL)
+        return client(
+            service, role=self._build.project["serviceRole"], principal=PRINCIPAL, source=self._build.project["arn"]
+        )
 
     def _provision(self) -> Shipper:
         self._build.log.parent.mkdir(parents=True, exist_ok=True)
         self._build.log.touch()
-        key = assume(self._build.project["serviceRole"], PRINCIPAL)[0]
+        key = assume(self._build.project["serviceRole"], PRINCIPAL, self._build.project["arn"])[0]
         here = address().replace("://", f"://{key}:x@")
         git = machine.git_addresses(self._build.arn.split(":")[3], here)
-        machine.prepare_home(self._place.home, self._place.caches, git)
+        machine.prepare_home(self._place.home, self._place.downloads, git)
+        self._place.temporary.mkdir(parents=True, exist_ok=True)
         return Shipper(self._build.log, self._client("logs"), self._build.log_group, self._build.log_stream)
 
     def _download(self) -> tuple[Buildspec, Shell]:
         build = self._build
-        key = assume(build.project["serviceRole"], PRINCIPAL)[0]
+        key = assume(build.project["serviceRole"], PRINCIPAL, build.project["arn"])[0]
         self._secondary = sources.download(build, self._place.source, self._client("s3"), key)
         spec = parse(_buildspec_text(build, self._place.source))
         return spec, self._shell(spec)
 
     def _shell(self, spec: Buildspec) -> Shell:
         build = self._build
-        credentials = assume(build.project["serviceRole"], PRINCIPAL)
+        credentials = assume(build.project["serviceRole"], PRINCIPAL, build.project["arn"])
         environment = variables.collect(build, spec, self._place, credentials, self._client)
         environment |= {f"CODEBUILD_SRC_DIR_{name}": str(path) for name, path in self._secondary.items()}
         shell = Shell(spec.shell, build.folder / "shell", self._place.source, environment, build.log)
@@ -165,7 +175,13 @@ class _Run:
         if build.id in _stopped:  # while there was no shell yet that could have been told
             shell.stop()
         _introduce(shell, spec)
+        self._link_caches(spec, shell)
         return shell
+
+    def _link_caches(self, spec: Buildspec, shell: Shell) -> None:
+        kept, cache = caches.folder(self._build.project["arn"]), self._build.project.get("cache") or {}
+        for line in caches.link(cache, spec.cache, self._place.source, self._place.home, kept):
+            shell.say(line)
 
     def _upload(self, spec: Buildspec, shell: Shell) -> None:
         for name, wanted in spec.reports.items():

@@ -105,18 +105,18 @@ def _link(link: Path, target: Path) -> None:
         draft.replace(link)
 
 
-def prepare_home(home: Path, caches: Path, git: str) -> None:
+def prepare_home(home: Path, downloads: Path, git: str) -> None:
     """A home folder of the build's own with a configuration of git.
 
-    ~/.cache is shared by all builds, as CodeBuild's cache would be at its best. ~/.cache/uv is the machine's own, so
-    that a build links the very files that the development environment was installed from.
+    What package registries gave is shared by all builds and stands for their nearness on AWS: ~/.cache/pip, and
+    ~/.cache/uv, which is the machine's own, so that a build links the very files that the development environment was
+    installed from. Everything else is cached as the buildspec says.
     """
-    home.mkdir(parents=True)
-    caches.mkdir(parents=True, exist_ok=True)
-    packages = uv_cache()
-    if packages.is_dir():
-        _link(caches / "uv", packages)
-    (home / ".cache").symlink_to(caches, target_is_directory=True)
+    (home / ".cache").mkdir(parents=True)
+    for name, target in (("uv", uv_cache()), ("pip", downloads / "pip")):
+        shared = target if target.is_dir() else downloads / name
+        shared.mkdir(parents=True, exist_ok=True)
+        (home / ".cache" / name).symlink_to(shared, target_is_directory=True)
     (home / ".gitconfig").write_text(git, encoding="utf-8")
 
 

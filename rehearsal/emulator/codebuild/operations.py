@@ -5,12 +5,13 @@ Webhooks, batches, fleets and sandboxes are not there.
 
 import copy
 import re
+import shutil
 import time
 import uuid
 from typing import Any
 
 from rehearsal.emulator import seams
-from rehearsal.emulator.codebuild import builds, execution, reports
+from rehearsal.emulator.codebuild import builds, caches, execution, reports
 from rehearsal.emulator.codebuild.builds import Build
 from rehearsal.emulator.service import AwsError, Service, Store, account, caller, region, spawn, tag_finders
 
@@ -63,8 +64,9 @@ def update_project(request: Request) -> Request:
 
 @codebuild.operation
 def delete_project(request: Request) -> Request:
-    """Remove a project; its builds stay readable."""
-    projects.pop(request["name"])
+    """Remove a project and what it cached; its builds stay readable."""
+    if project := projects.pop(request["name"]):
+        shutil.rmtree(caches.folder(project["arn"]), ignore_errors=True)
     return {}
 
 

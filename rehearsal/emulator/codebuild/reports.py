@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rehearsal.emulator import permissions, seams
 from rehearsal.emulator.codebuild import artifacts, junit
 from rehearsal.emulator.codebuild.builds import Build
 from rehearsal.emulator.codebuild.buildspec import Report as Wanted
 from rehearsal.emulator.service import AwsError, Store, account, region
 
 Document = dict[str, Any]
+WRITING = ("CreateReport", "UpdateReport", "BatchPutTestCases")
 
 
 @dataclass
@@ -101,10 +103,24 @@ def collect(build: Build, name: str, wanted: Wanted, source: Path, codebuild: An
         return f"No test reports found for {name}: {', '.join(wanted.files)}"
     results = junit.Results([case for path in files for case in junit.read(path)])
     group = _group_of(build, name, codebuild)
+    try:
+        _require_writing(build, group)
+    except permissions.PermissionMissingError as error:
+        return f"Report {name}: {error}"
     arn = group.replace(":report-group/", ":report/") + f":{uuid.uuid4()}"
     reports[arn] = Report(arn, group, build.arn, results)
     build.reports.append(arn)
     return f"Uploading test report {name}: {len(results.cases)} tests, {results.status}"
+
+
+def _require_writing(build: Build, group: str) -> None:
+    """What the role of a build needs for a report ("Test report permissions", CodeBuild user guide); no call is that.
+
+    Raises PermissionMissingError.
+    """
+    role, project = build.project["serviceRole"], build.project["arn"]
+    for action in WRITING if seams.enforced() else ():
+        permissions.require(role, f"codebuild:{action}", group, {}, "codebuild.amazonaws.com", project)
 
 
 def _group_of(build: Build, name: str, codebuild: Any) -> str:

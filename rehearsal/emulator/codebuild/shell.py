@@ -43,6 +43,7 @@ class Shell:
 
     def __init__(self, program: str, place: Path, source: Path, environment: Mapping[str, str], log: Path) -> None:
         self._program, self._place, self._log = program, place, log
+        self._mark = children.new_mark()  # of all its commands, as each hands its environment to the next
         self._environment, self._directory = place / "environment.sh", place / "directory"
         self._deadline = float("inf")
         self._stopping = threading.Event()
@@ -73,7 +74,8 @@ class Shell:
         places = {"environment": shlex.quote(str(self._environment)), "directory": shlex.quote(str(self._directory))}
         script.write_text(_SCRIPT.format(command=command, **places), encoding="utf-8")
         with self._log.open("ab") as log:
-            process = children.start([self._program, str(script)], cwd=self._place, environment={}, output=log)
+            words = [self._program, str(script)]
+            process = children.start(words, cwd=self._place, environment={}, output=log, mark=self._mark)
         self._process = process
         return self._wait(process)
 

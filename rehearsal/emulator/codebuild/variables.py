@@ -32,8 +32,9 @@ class Place:
 
     source: Path
     home: Path
+    temporary: Path
     runtimes: Path
-    caches: Path
+    downloads: Path
 
 
 def collect(
@@ -54,7 +55,11 @@ def _machine(spec: Buildspec, place: Place) -> dict[str, str]:
     python = machine.nearest_python(spec.runtimes.get("python", "3"))
     own = [machine.link_python(python, place.runtimes), machine.link_aws(place.runtimes)]
     folders = [*map(str, own), *machine.tool_folders()]
-    return {**machine.network(), "PATH": os.pathsep.join(folders), "HOME": str(place.home), "LANG": "C.UTF-8"}
+    return {**machine.network(), "PATH": os.pathsep.join(folders), "LANG": "C.UTF-8", **_own(place)}
+
+
+def _own(place: Place) -> dict[str, str]:
+    return {"HOME": str(place.home), "TMPDIR": str(place.temporary)}
 
 
 def _codebuild(build: Build, place: Place) -> dict[str, str]:

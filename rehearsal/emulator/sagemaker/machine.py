@@ -18,7 +18,7 @@ from rehearsal.emulator.service import address, region, state_folder
 
 ROOT = Path(__file__).parents[3]
 PRINCIPAL = "sagemaker.amazonaws.com"
-_KEPT = ("HOME", "LANG", "LC_ALL", "PYTHONPYCACHEPREFIX", "TZ", "OMP_NUM_THREADS")
+_KEPT = ("LANG", "LC_ALL", "PYTHONPYCACHEPREFIX", "TZ", "OMP_NUM_THREADS")
 
 
 def project() -> Path:
@@ -39,6 +39,7 @@ def environment(role: str | None) -> dict[str, str]:
         "PYTHONPATH": str(project()),
         "PYTHONUTF8": "1",
         "PYTHONUNBUFFERED": "1",
+        "HOME": str(state_folder("home")),
         "TMPDIR": str(state_folder("tmp")),
         "AWS_REGION": region(),
         "AWS_DEFAULT_REGION": region(),

@@ -18,6 +18,17 @@ def fleets(shift: ShiftFact) -> list[str]:
     return list(seen)
 
 
+def colour(name: str, names: list[str]) -> int:
+    """The number of a fleet's colour: that of its version in every picture, or else of its place."""
+    number = name.rpartition(" ")[2]
+    return (int(number) - 1 if number.isdecimal() else names.index(name)) % 6
+
+
+def width(shift: ShiftFact) -> float:
+    """How many seconds a sample covers."""
+    return shift.samples[1].second - shift.samples[0].second if len(shift.samples) > 1 else 1.0
+
+
 def traffic(shift: ShiftFact) -> Element:
     """The picture of a deployment."""
     svg = picture(WIDTH, HEIGHT, f"{shift.title}: answers of each fleet over time", "traffic")
@@ -25,8 +36,7 @@ def traffic(shift: ShiftFact) -> Element:
     last = max((sample.second for sample in samples), default=1.0)
     most = max((sum(sample.answers.values()) + sample.errors for sample in samples), default=1) or 1
     plot = Plot(44, 66, WIDTH - 60, HEIGHT - 110, (0, last), (0, most * 1.05))
-    width = samples[1].second - samples[0].second if len(samples) > 1 else 1.0
-    plot.draw(svg, "seconds", f"answers in {width:g} s", ticks(last, 12), ticks(most))
+    plot.draw(svg, "seconds", "", ticks(last, 12), ticks(most))
     _areas(svg, plot, samples, names)
     _errors(svg, plot, samples)
     _marks(svg, plot, shift)
@@ -38,7 +48,7 @@ def _areas(svg: Element, plot: Plot, samples: list[Sample], names: list[str]) ->
     for number, name in enumerate(names):
         below = [(plot.x(sample.second), plot.y(pile[number])) for sample, pile in zip(samples, piles, strict=True)]
         above = [(plot.x(sample.second), plot.y(pile[number + 1])) for sample, pile in zip(samples, piles, strict=True)]
-        note(path(svg, above + below[::-1], f"area s{number % 6}", closed=True), name)
+        note(path(svg, above + below[::-1], f"area s{colour(name, names)}", closed=True), name)
 
 
 def _errors(svg: Element, plot: Plot, samples: list[Sample]) -> None:
