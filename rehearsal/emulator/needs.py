@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .provisioning import Context
-from .seams import ResourceCall, account, region
+from .seams import ResourceCall, account, region, role_arn
+from .seams import role as role_record
 
 Properties = Mapping[str, Any]
 Need = tuple[str, str, dict[str, Any]]
@@ -128,6 +129,16 @@ TABLE: dict[str, Needs] = {
         ("kms:DescribeKey",),
         properties={"EnableKeyRotation": ("kms:EnableKeyRotation", ""), "Tags": ("kms:TagResource", "")},
         unscoped=("kms:CreateKey",),
+    ),
+    "AWS::CodeCommit::Repository": Needs(
+        _own("codecommit", "", "RepositoryName"),
+        ("codecommit:CreateRepository",),
+        ("codecommit:DeleteRepository",),
+        properties={
+            "Code": ("codecommit:CreateCommit", ""),
+            "RepositoryDescription": ("", ""),
+            "Tags": ("codecommit:TagResource", ""),
+        },
     ),
     "AWS::KMS::Alias": Needs(_own("kms", "", "AliasName"), ("kms:CreateAlias",), ("kms:DeleteAlias",)),
     "AWS::IAM::Role": ROLE,
@@ -248,7 +259,9 @@ def needs_of(call: ResourceCall, context: Context) -> Iterator[Need]:
         yield action, "*" if action in needs.unscoped else resource, keys
     if call.operation != "delete":
         yield from _passed(needs, call)
-        yield from _attachments(call, resource)
+    yield from _attachments(call, resource)
+    if call.type == "AWS::KMS::Alias":
+        yield _on_key(call)
 
 
 def _actions(needs: Needs, call: ResourceCall) -> list[str]:
@@ -281,10 +294,15 @@ def _keys(call: ResourceCall, context: Context, action: str) -> dict[str, Any]:
     if any(action.partition(":")[2].startswith(verb) for verb in TAGGED):
         keys |= {f"aws:RequestTag/{key}": value for key, value in (dict(context.stack_tags) | tags).items()}
         keys["aws:TagKeys"] = sorted(dict(context.stack_tags) | tags) or None
-    if call.operation != "create" or action != TABLE[call.type].create[0]:
-        # What follows the creation acts on a resource that has its tags already.
+    made = call.operation == "create" and (action == TABLE[call.type].create[0] or _tags_it(action))
+    if not made:
+        # What follows the creation acts on a resource that has its tags already; giving them is part of it.
         keys |= {f"aws:ResourceTag/{key}": value for key, value in (dict(context.stack_tags) | tags).items()}
     return keys
+
+
+def _tags_it(action: str) -> bool:
+    return action.partition(":")[2].startswith(("Tag", "AddTags"))
 
 
 def _tags(properties: Properties) -> list[Mapping[str, str]]:
@@ -316,9 +334,38 @@ def _at(value: Any, path: list[str]) -> Iterator[str]:
 
 def _attachments(call: ResourceCall, resource: str) -> Iterator[Need]:
     """A policy is attached once for each role, with its ARN as a condition key; roles of a managed policy likewise."""
-    if call.type == "AWS::IAM::Role":
+    if call.type == "AWS::IAM::ManagedPolicy":
+        yield from _roles_of_policy(call, resource)
+    if call.type == "AWS::IAM::Role" and call.operation != "delete":
         boundary = call.properties.get("PermissionsBoundary")
         keys = {"iam:PermissionsBoundary": boundary} if boundary else {}
         for policy in call.properties.get("ManagedPolicyArns") or []:
             if policy not in (call.old.get("ManagedPolicyArns") or []):
                 yield "iam:AttachRolePolicy", resource, keys | {"iam:PolicyARN": policy}
+
+
+def _roles_of_policy(call: ResourceCall, policy: str) -> Iterator[Need]:
+    """The roles that a managed policy names: it is attached to those that are new, and detached when it goes."""
+    before = call.old.get("Roles") or []
+    names = call.properties.get("Roles") or [] if call.operation == "delete" else _new(call, before)
+    for name in names:
+        role = role_arn(account(), name) or f"arn:aws:iam::{account()}:role/{name}"
+        verb = "Detach" if call.operation == "delete" else "Attach"
+        yield f"iam:{verb}RolePolicy", role, {"iam:PolicyARN": policy, **_boundary_of(role)}
+
+
+def _new(call: ResourceCall, before: list[str]) -> list[str]:
+    return [name for name in call.properties.get("Roles") or [] if name not in before]
+
+
+def _boundary_of(role: str) -> dict[str, str]:
+    boundary = (role_record(role) or {}).get("PermissionsBoundary")
+    return {"iam:PermissionsBoundary": boundary} if boundary else {}
+
+
+def _on_key(call: ResourceCall) -> Need:
+    """An alias needs its action on the key as well: "Controlling access to aliases", KMS developer guide."""
+    verb = {"create": "Create", "update": "Update", "delete": "Delete"}[call.operation]
+    key = str(call.properties.get("TargetKeyId", ""))
+    arn = key if key.startswith("arn:") else f"arn:aws:kms:{region()}:{account()}:key/{key}"
+    return f"kms:{verb}Alias", arn, {}

@@ -1,4 +1,4 @@
-"""Which calls hand a role to a service: for each, iam:PassRole is asked for that role and service."""
+"""Which calls hand a role, or a connection, to a service: for each, the permission to pass it is asked for."""
 
 import json
 from collections.abc import Iterator
@@ -39,6 +39,21 @@ def passed_roles(call: ApiCall, action: str) -> list[tuple[str, str]]:
         return []
     path, service = PASSED[action]
     return [(role, service) for role in _at(_request(call), path.split(".")) if role]
+
+
+def passed_connections(call: ApiCall, action: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """The permissions to pass connections to a pipeline: action, connection and condition keys.
+
+    "Actions, resources, and condition keys for AWS CodeConnections", Service Authorization Reference.
+    """
+    if action not in ("codepipeline:CreatePipeline", "codepipeline:UpdatePipeline"):
+        return []
+    arns = filter(None, _at(_request(call), ["pipeline", "stages", "actions", "configuration", "ConnectionArn"]))
+    services = {arn: arn.split(":")[2] for arn in arns}
+    return [
+        (f"{service}:PassConnection", arn, {f"{service}:PassedToService": "codepipeline.amazonaws.com"})
+        for arn, service in services.items()
+    ]
 
 
 def _launch_role(call: ApiCall) -> list[tuple[str, str]]:

@@ -2,24 +2,23 @@
 
 ministack evaluates identity policies, boundaries, session and resource policies. This adds: the services of ours, with
 their resources and condition keys; iam:PassRole wherever a service takes a role; CloudFormation, which acts as the role
-of the stack (needs.py says what each type needs of it). Service-side checks of aws:SourceAccount and aws:SourceArn in
-trust policies are not made.
+of the stack (needs.py says what each type needs of it); what was decided, for the report and for record.py.
 """
 
 import contextlib
-import fnmatch
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from . import seams
+from . import denial as words
+from . import evaluator, grants, record, seams
 from .clients import assume, role_of
 from .needs import needs_of
-from .passing import passed_roles
+from .passing import passed_connections, passed_roles
 from .provisioning import CLOUDFORMATION, current
-from .resources import condition_keys, key_actions, resource_of, tagging_actions
+from .resources import condition_keys, key_actions, resource_of, second_resources, tagging_actions
 from .seams import ApiCall, Authorizer, Decision
 from .service import account, admin, camel, region, services, tag_finders
 from .store import Store
@@ -44,51 +43,70 @@ class PermissionMissingError(Exception):
 
 def note(decision: Decision) -> None:
     """Remember a decision about a role: what it used, or what it was denied and the statement that would allow it."""
+    request = decision.request
     role = role_of(decision.principal)
-    if role is None:
-        return
-    with _lock:
-        if decision.allowed:
-            use = _used.setdefault(role, {}).setdefault(decision.action, Use())
-            use.times += 1
-            if decision.resource not in use.resources and len(use.resources) < RESOURCES_KEPT:
-                use.resources.append(decision.resource)
-        else:
-            _note_denial(role, decision)
+    if request:
+        new = record.note_request(request, decision.allowed)
+        if role and new and decision.allowed and request.way == "call":
+            grants.note_used(role, request)
+    if not decision.allowed:
+        with _lock:
+            _note_denial(role or _role_behind(decision), decision)
+    elif role and (request is None or request.way == "call"):
+        with _lock:
+            _note_use(role, decision)
+
+
+def _note_use(role: str, decision: Decision) -> None:
+    use = _used.setdefault(role, {}).setdefault(decision.action, Use())
+    use.times += 1
+    if decision.resource not in use.resources and len(use.resources) < RESOURCES_KEPT:
+        use.resources.append(decision.resource)
+
+
+def _role_behind(decision: Decision) -> str:
+    """The role that a service may not assume; else whoever calls, as it is."""
+    trust = decision.request and decision.request.way == "trust"
+    return decision.resource if trust else decision.principal
 
 
 def _note_denial(role: str, decision: Decision) -> None:
-    resource = current()
+    resource, request = current(), decision.request
+    verdict = evaluator.judge(request) if request else None
     denial = _denials.setdefault(
         f"{role} {decision.action} {decision.resource}",
         {
             "role": role,
             "action": decision.action,
             "resource": decision.resource,
-            "reason": decision.reason,
+            "reason": words.reason(request, verdict) if request and verdict else decision.reason,
             "made": f"{resource.stack_name} {resource.logical_id}" if resource else "",
-            "statement": {"Effect": "Allow", "Action": decision.action, "Resource": decision.resource},
+            "statement": words.statement(request, verdict) if request and verdict else None,
+            "sentence": words.sentence(request, verdict) if request and verdict else "",
             "times": 0,
         },
     )
     denial["times"] += 1
 
 
-def require(role: str, action: str, resource: str, keys: Mapping[str, Any], principal: str | None = None) -> None:
+def require(
+    role: str, action: str, resource: str, keys: Mapping[str, Any], principal: str | None = None, source: str = ""
+) -> None:
     """Raise PermissionMissingError unless a role may do an action; a service that acts as the role calls this."""
-    key, _, _ = assume(role, principal)
+    key, _, _ = assume(role, principal, source)
     decision = seams.decide(key, action, resource, dict(keys))
-    note(decision)
     if not decision.allowed:
+        why = words.reason(decision.request, evaluator.judge(decision.request)) if decision.request else decision.reason
         raise PermissionMissingError(
-            f"User: {decision.principal} is not authorized to perform: {action} on resource: {resource} "
-            f"because {decision.reason[:1].lower()}{decision.reason[1:]}"
+            f"User: {decision.principal} is not authorized to perform: {action} on resource: {resource} because {why}"
         )
 
 
 @contextlib.contextmanager
 def _around(call: seams.ResourceCall) -> Iterator[None]:
     context = current()
+    if call.operation == "delete" and call.type.startswith("AWS::IAM::"):
+        grants.remember()
     if seams.enforced() and context and context.role:
         principal = CLOUDFORMATION if context.service_role else None
         for action, resource, keys in needs_of(call, context):
@@ -114,7 +132,13 @@ def _further(call: ApiCall, action: str) -> list[tuple[str, str, dict[str, Any]]
     passed = [("iam:PassRole", role, {"iam:PassedToService": service}) for role, service in passed_roles(call, action)]
     if call.service == "s3":
         return key_actions(call, action, f"arn:aws:s3:::{unquote(call.path).strip('/')}")
-    return passed + tagging_actions(call, action, resource_of(call, region(), account()) or "*")
+    resource = resource_of(call, region(), account()) or "*"
+    return [
+        *passed,
+        *passed_connections(call, action),
+        *tagging_actions(call, action, resource),
+        *second_resources(call, action, f"{region()}:{account()}"),
+    ]
 
 
 def _tags(arn: str) -> dict[str, str] | None:
@@ -136,7 +160,6 @@ def _may_read_template(url: str, place: str) -> str | None:
     copied = not place
     resource = f"arn:aws:s3:::servicecatalog-{region()}/{url.rpartition('/')[2]}" if copied else f"arn:aws:s3:::{place}"
     decision = seams.decide(seams.caller_key.get(), "s3:GetObject", resource, COPY_TAG if copied else {})
-    note(decision)
     return None if decision.allowed else f"S3 error: Access Denied: {decision.principal} may not read {url}"
 
 
@@ -154,25 +177,15 @@ def denials() -> list[dict[str, Any]]:
 @admin("/_rehearsal/used")
 def used() -> dict[str, dict[str, Any]]:
     """By role: the actions that it used, how often and on which resources first, and what it was granted in vain."""
+    grants.remember()
     with _lock:
         calls = {role: dict(sorted(actions.items())) for _, _, role, actions in _used.everywhere()}
     found = {}
-    for role in sorted({*calls, *seams.all_roles()}):
+    for role in sorted({*calls, *grants.roles()}):
         actions = calls.get(role, {})
         found[role] = {
             "used": {action: call.times for action, call in actions.items()},
             "resources": {action: call.resources for action, call in actions.items()},
-            "unused": _unused(role, list(actions)),
+            "unused": grants.unused(role),
         }
     return found
-
-
-def _unused(role: str, actions: list[str]) -> list[str]:
-    granted: set[str] = set()
-    for document in seams.role_policies(role):
-        for statement in document["Statement"]:
-            if statement["Effect"] == "Allow":
-                given = statement.get("Action", [])
-                granted |= {given} if isinstance(given, str) else set(given)
-    done = [action.lower() for action in actions]
-    return sorted(grant for grant in granted if not any(fnmatch.fnmatchcase(item, grant.lower()) for item in done))

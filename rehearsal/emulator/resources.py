@@ -252,6 +252,14 @@ def _pair(tag: dict[str, str]) -> tuple[str, str]:
     return tag.get("Key") or tag["key"], tag.get("Value") or tag.get("value", "")
 
 
+def second_resources(call: ApiCall, action: str, place: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """An endpoint is made and updated with permission on its configuration too (service authorization reference)."""
+    name = _body(call).get("EndpointConfigName")
+    if action not in ("sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint") or not name:
+        return []
+    return [(action, _named(place, "endpoint-config", str(name)), {})]
+
+
 # What S3 asks KMS for on a caller's behalf: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
 OF_KMS = {"s3:GetObject": "kms:Decrypt", "s3:GetObjectVersion": "kms:Decrypt", "s3:PutObject": "kms:GenerateDataKey"}
 

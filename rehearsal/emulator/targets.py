@@ -14,7 +14,7 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rehearsal.emulator import seams
+from rehearsal.emulator import permissions, seams
 from rehearsal.emulator.service import AwsError, client, log, spawn
 
 Document = dict[str, Any]
@@ -28,7 +28,13 @@ def _client(service: str, target: Document, principal: str) -> Any:
     role = target.get("RoleArn")
     if not role:
         raise AwsError("AccessDeniedException", f"The target {target['Arn']} has no role")
-    return client(service, role=role, principal=principal)
+    return client(service, role=role, principal=principal, source=_source(target["RuleArn"]))
+
+
+def _source(arn: str) -> str:
+    """aws:SourceArn: a rule's own ARN; of a schedule its group's ("Confused deputy prevention", Scheduler guide)."""
+    head, is_schedule, place = arn.partition(":schedule/")
+    return f"{head}:schedule-group/{place.partition('/')[0]}" if is_schedule else arn
 
 
 def _pipeline(target: Document, payload: str, principal: str) -> None:
@@ -59,15 +65,56 @@ def _function(target: Document, payload: str, principal: str) -> None:
     api = _client("lambda", target, principal) if target.get("RoleArn") else client("lambda")
     if not target.get("RoleArn") and seams.enforced():
         _require_policy(api, target, principal)
+    if seams.enforced():
+        _require_log(api.get_function_configuration(FunctionName=target["Arn"]))
     api.invoke(FunctionName=target["Arn"], InvocationType="Event", Payload=payload)
+
+
+def _require_log(function: Document) -> None:
+    """Lambda writes a function's log as its role; one that may not runs all the same, and nobody sees what it did."""
+    group = (function.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{function['FunctionName']}"
+    stream = f"arn:aws:logs:{seams.region()}:{seams.account()}:log-group:{group}:log-stream:{function['Version']}"
+    for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+        try:
+            permissions.require(function["Role"], action, stream, {}, "lambda.amazonaws.com")
+        except (permissions.PermissionMissingError, AwsError) as error:
+            log.warning("function=%s %s", function["FunctionName"], error)
 
 
 def _require_policy(api: Any, target: Document, principal: str) -> None:
     document = api.get_policy(FunctionName=target["Arn"])["Policy"]
     keys = {"aws:SourceArn": target["RuleArn"], "aws:SourceAccount": seams.account()}
-    if not seams.policy_lets_service(document, principal, "lambda:InvokeFunction", target["Arn"], keys):
-        text = f"{principal} is not authorized to perform: lambda:InvokeFunction on resource: {target['Arn']}"
-        raise AwsError("AccessDeniedException", f"{text} for {target['RuleArn']}")
+    _require(document, principal, "lambda:InvokeFunction", target["Arn"], keys)
+
+
+def _require(document: str | None, principal: str, action: str, resource: str, keys: Document) -> None:
+    """Raise AwsError unless a resource's policy lets a service do something."""
+    if seams.enforced() and not seams.policy_lets_service(document or {}, principal, action, resource, keys):
+        text = f"{principal} is not authorized to perform: {action} on resource: {resource}"
+        raise AwsError("AccessDeniedException", text)
+
+
+def _topic(target: Document, payload: str, principal: str) -> None:
+    """The topic's own policy decides, and that of its key; EventBridge tells neither for which rule it comes.
+
+    "Using resource-based policies for EventBridge", EventBridge user guide: no conditions in policies of topics.
+    """
+    sns = client("sns")
+    found = sns.get_topic_attributes(TopicArn=target["Arn"])["Attributes"]
+    _require(found.get("Policy"), principal, "sns:Publish", target["Arn"], {})
+    _require_key(found.get("KmsMasterKeyId"), principal)
+    sns.publish(TopicArn=target["Arn"], Message=payload)
+
+
+def _require_key(key: str | None, principal: str) -> None:
+    """Raise AwsError unless a key's policy lets a service encrypt with it."""
+    if not key or not seams.enforced():
+        return
+    kms = client("kms")
+    document = kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"]
+    arn = kms.describe_key(KeyId=key)["KeyMetadata"]["Arn"]
+    for action in ("kms:GenerateDataKey", "kms:Decrypt"):
+        _require(document, principal, action, arn, {})
 
 
 def _universal(target: Document, payload: str, principal: str) -> None:
@@ -150,6 +197,7 @@ for _service, _function_of in {
     "codebuild": _build,
     "sagemaker": _sagemaker_pipeline,
     "lambda": _function,
+    "sns": _topic,
     "scheduler": _universal,
 }.items():
     seams.on_event_target(_service, _deliver_with(_function_of))
