@@ -12,7 +12,7 @@ SCANNER := .venv/scanners/$(notdir $(BIN))/python
 EMULATOR := .venv/emulator/$(notdir $(BIN))/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock hooks demo test check bake publish create upgrade delete doctor rehearse bench clean
+.PHONY: help install lock hooks demo laptop test check bake publish create upgrade delete doctor faults bench clean
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -39,8 +39,11 @@ lock: $(call INSTALLED,uv) ## bring the lock files up to date, after a change to
 	@$(UV) pip install --quiet --python $(EMULATOR) --only-binary :all: --require-hashes -r emulator.lock
 	@touch $@
 
-demo: install ## bake a project, train, approve and serve its model, check the answers over HTTP
-	@$(PY) -m scripts.demo
+demo: install .venv/emulator.installed ## a project's whole life on an emulated AWS, every call checked against its role; ARGS="--size small"
+	@$(PY) -m rehearsal $(ARGS)
+
+laptop: install ## a team's first minutes: bake a project, train, approve and serve its model, check the answers over HTTP
+	@$(PY) -m scripts.laptop
 
 test: install .venv/scanners.installed .venv/emulator.installed ## every test, the generated project's own included
 	$(PY) -m pytest
@@ -72,8 +75,8 @@ delete: install ## a project with everything that was made for it; NAME=churn, A
 doctor: install ## what is missing in the AWS account, with the commands that mend it
 	@$(PY) -m service_catalog doctor $(ARGS)
 
-rehearse: install .venv/emulator.installed ## a project's life on an emulated AWS, every call checked against its role; ARGS="--until production"
-	@$(PY) -m rehearsal $(ARGS)
+faults: install .venv/emulator.installed ## what may go wrong, played one by one; ARGS=--list, ARGS="--fault production-denied"
+	@$(PY) -m rehearsal.faults $(ARGS)
 
 bench: install ## the figures of the README, each beside its anchor
 	@$(PY) -m scripts.bench

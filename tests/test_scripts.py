@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.bake import tracked_files
-from scripts.demo import csv_text, read_csv, read_json, read_lines, same
+from scripts.laptop import csv_text, read_csv, read_json, read_lines, same
 from scripts.project import Project, ProjectError, environment, running
 
 CHILD = "import time; time.sleep(60)"

@@ -1,7 +1,7 @@
 """The first ten minutes of a team: bake a project, train, approve and serve its model, and check what it answers.
 
-Everything is real and lies in build/demo/: Cookiecutter, the project's own make, the pipeline, the server. Stops at the
-first thing that is not as it should be, and leaves no process behind.
+Everything is real and lies in build/laptop/: Cookiecutter, the project's own make, the pipeline, the server. It stops
+at the first thing that is not as it should be, and leaves no process behind.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from rich.panel import Panel
 from scripts.bake import ROOT, bake_afresh
 from scripts.project import Answer, Project, ProjectError, call
 
-FOLDER = ROOT / "build" / "demo"
+FOLDER = ROOT / "build" / "laptop"
 console = Console(highlight=False)
 
 Record = dict[str, Any]
@@ -127,7 +127,7 @@ def check_refusal(address: str, row: Record) -> Answer:
     return answer
 
 
-def demo() -> Project:
+def first_minutes() -> Project:
     """Play it through, and return the project."""
     with step("Bake a project with Cookiecutter"):
         project = Project(bake_afresh(FOLDER))
@@ -169,9 +169,9 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _terminate)
     beginning = time.monotonic()
     try:
-        done = demo()
+        done = first_minutes()
     except ProjectError as failure:
-        sys.exit(f"make demo: {failure}")
+        sys.exit(f"make laptop: {failure}")
     except KeyboardInterrupt:
-        sys.exit("make demo: interrupted; nothing is left running.")
+        sys.exit("make laptop: interrupted; nothing is left running.")
     console.print(Panel(next_words(done), title=f"All of it in {time.monotonic() - beginning:.0f} s", expand=False))
