@@ -14,7 +14,7 @@ from . import seams
 from .seams import account, region
 
 _making_clients = threading.Lock()
-_sessions: dict[tuple[str, str | None], tuple[float, tuple[str, str, str]]] = {}
+_sessions: dict[tuple[str, str | None, str], tuple[float, tuple[str, str, str]]] = {}
 SESSION_SECONDS = 12 * 3600
 
 
@@ -51,13 +51,16 @@ def client(
     account: str | None = None,
     region: str | None = None,
     principal: str | None = None,
+    source: str = "",
 ) -> Any:
     """A boto3 client to this emulator, as the account's root or, with `role`, with credentials of that role.
 
     `principal` is the service that assumes the role (`codebuild.amazonaws.com`): where permissions are enforced, the
-    role's trust policy must name it. Raises AwsError AccessDenied when the role does not exist or does not trust it.
+    role's trust policy must name it and `source`, the ARN of the resource for which the service acts. Raises AwsError
+    AccessDenied when the role does not exist or does not trust it.
     """
-    key, secret, token = (account or seams.account(), "rehearsal", None) if role is None else assume(role, principal)
+    own = (account or seams.account(), "rehearsal", None)
+    key, secret, token = own if role is None else assume(role, principal, source)
     return _client(service, key, secret, token, region or seams.region(), address())
 
 
@@ -73,23 +76,23 @@ def caller_client(service: str) -> Any:
     return _client(service, key, session["SecretAccessKey"], session["SessionToken"], region(), address())
 
 
-def assume(role: str, principal: str | None = None) -> tuple[str, str, str]:
+def assume(role: str, principal: str | None = None, source: str = "") -> tuple[str, str, str]:
     """Access key, secret and session token of a role, as `principal` gets them; see client."""
-    known = _sessions.get((role, principal))
+    known = _sessions.get((role, principal, source))
     if known and known[0] > time.time() and seams.session(known[1][0]):
         return known[1]
     if seams.enforced():
-        _require_trust(role, principal)
+        _require_trust(role, principal, source)
     credentials = _new_session(role, (principal or "rehearsal").split(".")[0])
-    _sessions[role, principal] = time.time() + SESSION_SECONDS / 2, credentials
+    _sessions[role, principal, source] = time.time() + SESSION_SECONDS / 2, credentials
     return credentials
 
 
-def _require_trust(role: str, principal: str | None) -> None:
+def _require_trust(role: str, principal: str | None, source: str) -> None:
     record = seams.role(role)
     if record is None:
         raise AwsError("AccessDenied", f"{role} cannot be assumed: there is no such role.", 403)
-    if principal and not seams.trusts_service(record["AssumeRolePolicyDocument"], principal):
+    if principal and not seams.trusts_service(role, record["AssumeRolePolicyDocument"], principal, source):
         raise AwsError(
             "AccessDenied", f"{principal} is not authorized to perform: sts:AssumeRole on resource: {role}", 403
         )
@@ -121,7 +124,7 @@ def _session() -> Any:
     return boto3.session.Session()
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=128)  # each keeps connections open: files of this process, of which it may have few
 def _client(service: str, key: str, secret: str, token: str | None, region_name: str, url: str) -> Any:
     with _making_clients:
         return _session().client(

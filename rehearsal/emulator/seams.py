@@ -1,7 +1,8 @@
-"""Every place where the rehearsal reaches into what ministack and moto keep private; test_seams.py checks each.
+"""Where the rehearsal reaches into what ministack and moto keep private; test_seams.py checks each place.
 
-Nothing else in the rehearsal imports either of them. Both are untyped: what leaves this file has types. It is imported
-once server.py has set the environment, which ministack reads only then.
+Nothing else in the rehearsal imports either of them, but for evaluator.py and patterns.py, which need no running
+emulator. Both are untyped: what leaves this file has types. It is imported once server.py has set the environment,
+which ministack reads only then.
 """
 
 import asyncio
@@ -14,10 +15,11 @@ import re
 import time
 import urllib.parse
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast
 
 import ministack.app as app  # type: ignore[import-not-found]
+import yaml
 from ministack.core import iam_actions, iam_evaluator, persistence, responses, router  # type: ignore[import-not-found]
 from ministack.services import cloudwatch, eventbridge, s3, scheduler, sts  # type: ignore[import-not-found]
 from ministack.services.cloudformation import (  # type: ignore[import-not-found]
@@ -30,6 +32,9 @@ from ministack.services.cloudformation import (  # type: ignore[import-not-found
     provisioners,
     stacks,
 )
+
+from . import evaluator
+from .evaluator import Guard, Request
 
 Document = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
@@ -186,6 +191,29 @@ def _invoke(target: Document, event: Document, rule: Document, view: Any = None)
 eventbridge._invoke_target = _invoke
 
 
+EventNote = Callable[[Document, Document], None]
+_event_notes: list[EventNote] = []
+_dispatch_event = eventbridge._dispatch_event
+
+
+def on_event(function: EventNote) -> None:
+    """Call function(event, rules) for every event on a bus; rules: ARN → pattern of each rule that looks at it."""
+    _event_notes.append(function)
+
+
+def _dispatch(event: Document, view: Any = None) -> None:
+    bus = event.get("EventBusName", "default")
+    rules = {
+        rule["Arn"]: rule["EventPattern"]
+        for rule in eventbridge._rules.values()
+        if rule.get("EventBusName", "default") == bus and rule.get("State") == "ENABLED" and rule.get("EventPattern")
+    }
+    for note in _event_notes:
+        note(event, rules)
+    _dispatch_event(event, view)
+
+
+eventbridge._dispatch_event = _dispatch
 _put_permission = eventbridge._put_permission
 
 
@@ -215,17 +243,28 @@ def event_payload(target: Document, event: Document, rule: Document) -> str:
 
 def policy_lets_service(document: str | Document, service: str, action: str, resource: str, keys: Document) -> bool:
     """Whether a resource's policy lets an AWS service, `events.amazonaws.com` say, do something with the resource."""
-    context = iam_evaluator.EvalContext(
-        principal_arn=service,
-        principal_type="Service",
-        principal_account=account(),
+    return _settle(_of_service("service", document, service, action, resource, keys)).allowed
+
+
+def _of_service(
+    way: Literal["trust", "service"],
+    document: str | Document | None,
+    service: str,
+    action: str,
+    resource: str,
+    keys: Document,
+) -> Request:
+    return Request(
+        principal=service,
+        kind="Service",
+        account=account(),
         action=action,
-        resource_arn=resource,
+        resource=resource,
         region=region(),
-        service_context={name.lower(): value for name, value in keys.items()},
+        keys={name.lower(): value for name, value in keys.items()},
+        guard=Guard(evaluator.document(document), None),
+        way=way,
     )
-    found = iam_evaluator.evaluate_resource_policy(document, context, service=service)
-    return cast(bool, found.decision == "Allow")
 
 
 AlarmChange = Callable[[Document, str, str, str], None]
@@ -496,6 +535,19 @@ def _let_callers_in(
 
 
 s3._foreign_bucket_allows = _let_callers_in
+_apply_bucket_scope = s3._apply_bucket_scope
+
+
+def _scope_of_owner(method: str, bucket: str, key: str, headers: Document, *rest: Any, **named: Any) -> Any:
+    """S3 refuses whoever expects another owner ("Verifying bucket ownership", S3 user guide); ministack does not."""
+    expected = headers.get("x-amz-expected-bucket-owner")
+    owner = s3._bucket_owner_account(bucket) if expected and bucket else None
+    if owner and owner != expected:
+        return s3._error("AccessDenied", "Access Denied", 403, f"/{bucket}")
+    return _apply_bucket_scope(method, bucket, key, headers, *rest, **named)
+
+
+s3._apply_bucket_scope = _scope_of_owner
 
 
 # Templates: ministack reads those behind a URL itself, path-style only and without asking whose they are
@@ -571,6 +623,8 @@ language_extensions._expand = _expand_references
 RULE_FUNCTIONS = ("Contains", "EachMemberEquals", "EachMemberIn", "RefAll", "ValueOf", "ValueOfAll")
 for _name in RULE_FUNCTIONS:
     engine.CfnLoader.add_constructor(f"!{_name}", engine._construct_cfn_tag(f"Fn::{_name}"))
+# libyaml reads the product's template three times as fast as the reader in Python that ministack takes.
+engine.CfnLoader = type("CfnLoader", (yaml.CSafeLoader,), {"yaml_constructors": engine.CfnLoader.yaml_constructors})
 
 
 def template_problem(text: str) -> str | None:
@@ -653,17 +707,14 @@ def _resolve_key(key: str, context: Any) -> Any:
 iam_evaluator._resolve_condition_key = _resolve_key
 
 
-def trusts_service(document: str | Document, service: str) -> bool:
+def trusts_service(role_arn: str, document: str | Document, service: str, source: str = "") -> bool:
     """Whether a role's trust policy lets an AWS service, `codebuild.amazonaws.com` say, assume the role.
 
-    Conditions on the source (aws:SourceAccount, aws:SourceArn) are taken as met: the services of the rehearsal are not
-    told which resource they act for here.
+    The service tells for whom it acts: aws:SourceAccount is the account being served, aws:SourceArn the resource,
+    where the caller of this names it ("The confused deputy problem", IAM user guide).
     """
-    parsed = json.loads(document) if isinstance(document, str) else document
-    return any(
-        statement["Effect"] == "Allow" and iam_evaluator._service_principal_matches(statement.get("Principal"), service)
-        for statement in parsed["Statement"]
-    )
+    keys = {"aws:SourceAccount": account()} | ({"aws:SourceArn": source} if source else {})
+    return _settle(_of_service("trust", document, service, "sts:AssumeRole", role_arn, keys)).allowed
 
 
 def role(arn: str) -> Document | None:
@@ -696,6 +747,7 @@ class Decision:
     resource: str
     allowed: bool
     reason: str = ""
+    request: Request | None = None
 
 
 Actions = Callable[[ApiCall], "str | None"]
@@ -705,6 +757,7 @@ Further = Callable[[ApiCall, str], Sequence[tuple[str, str, Document]]]
 Notes = Callable[[Decision], None]
 _call: contextvars.ContextVar[ApiCall | None] = contextvars.ContextVar("rehearsal_call", default=None)
 _refused: contextvars.ContextVar[tuple[str, str] | None] = contextvars.ContextVar("rehearsal_refused", default=None)
+_notes: list[Notes] = []
 _extract_action, _extract_resource = iam_actions.extract_iam_action, iam_actions.extract_resource_arn
 _evaluate_trust_policy = iam_evaluator.evaluate_trust_policy
 _enforce, _denied_response = iam_evaluator.enforce, iam_actions.access_denied_response
@@ -743,14 +796,12 @@ class Authorizer:
         """In the place of ministack's enforce: None when a call is allowed."""
         call = _call.get()
         context = {**(service_context or {}), **(self.keys(call, action, resource_arn) if call else {})}
-        denied = _enforce(key, action, service, place, resource_arn=resource_arn, service_context=context)
-        _note(self.note, key, action, resource_arn, denied)
+        denied = _enforce_noted(key, action, service, place, resource_arn, context)
         return denied if denied or not call else self._enforce_further(key, call, action, place)
 
     def _enforce_further(self, key: str, call: ApiCall, action: str, place: str) -> Any:
         for more, resource, context in self.further(call, action):
-            denied = _enforce(key, more, more.split(":")[0], place, resource_arn=resource, service_context=context)
-            _note(self.note, key, more, resource, denied)
+            denied = _enforce_noted(key, more, more.split(":")[0], place, resource, context)
             if denied:
                 _refused.set((more, resource))
                 return denied
@@ -758,11 +809,12 @@ class Authorizer:
 
     def trusted(self, document: Any, caller: str, context: Any = None) -> bool:
         """In the place of ministack's evaluate_trust_policy."""
-        allowed = cast(bool, _evaluate_trust_policy(document, caller, context))
-        if context is not None and not allowed:
-            reason = "the role's trust policy does not allow it"
-            self.note(Decision(context.principal_arn, context.action, context.resource_arn, False, reason))
-        return allowed
+        if context is None:
+            return cast(bool, _evaluate_trust_policy(document, caller, context))
+        asked = evaluator.request_of(context, [], [])
+        keys = {**asked.principal_keys, **_role_key(asked.principal)}
+        guard = Guard(evaluator.document(document), None)
+        return _settle(replace(asked, principal_keys=keys, guard=guard, way="trust")).allowed
 
 
 def _name_what_was_refused(service: str, action: str, principal: str, request: str, **named: Any) -> Any:
@@ -777,14 +829,32 @@ def authorize_with(authorizer: Authorizer) -> None:
     iam_actions.extract_iam_action, iam_actions.extract_resource_arn = authorizer.action_of, authorizer.resource_of
     iam_evaluator.enforce, iam_evaluator.evaluate_trust_policy = authorizer.enforce, authorizer.trusted
     iam_actions.access_denied_response = _name_what_was_refused
+    _notes.append(authorizer.note)
 
 
-def _note(note: Notes, key: str, action: str, resource: str, denied: Any) -> None:
+def _enforce_noted(key: str, action: str, service: str, place: str, resource: str, context: Document) -> Any:
+    """Ask ministack, and tell everybody who wants to know what it decided about whom."""
+    denied, request = evaluator.watched(
+        _enforce, key, action, service, place, resource_arn=resource, service_context=context
+    )
     known = session(key)
     if known:
         reason = "" if denied is None else getattr(denied, "reason", "") or getattr(denied, "message", "")
-        sid = getattr(denied, "matched_sid", "")
-        note(Decision(str(known["Arn"]), action, resource, denied is None, f"{reason} {sid}".strip()))
+        _tell(Decision(str(known["Arn"]), action, resource, denied is None, reason, request))
+    return denied
+
+
+def _settle(request: Request) -> Decision:
+    """Decide a request of ours as ministack decides its own, and tell of it."""
+    found = evaluator.judge(request)
+    decision = Decision(request.principal, request.action, request.resource, found.allowed, "", request)
+    _tell(decision)
+    return decision
+
+
+def _tell(decision: Decision) -> None:
+    for note in _notes if enforced() else ():
+        note(decision)
 
 
 def _tag_keys(resource: str) -> Document:
@@ -800,34 +870,79 @@ def decide(key: str, action: str, resource: str, keys: Document) -> Decision:
         return Decision(key, action, resource, False, principal.message)
     if principal.policies is None:
         return Decision(principal.arn, action, resource, True)
-    context = iam_evaluator.EvalContext(
-        principal_arn=principal.arn,
-        principal_type=principal.type,
-        principal_account=principal.account,
+    request = Request(
+        principal=principal.arn,
+        kind=principal.type,
+        account=principal.account,
         action=action,
-        resource_arn=resource,
+        resource=resource,
         region=region(),
-        service_context={"aws:tagkeys": None}
+        keys={"aws:tagkeys": None, "aws:securetransport": "true"}
         | _tag_keys(resource)
         | {name.lower(): value for name, value in keys.items()},
         principal_keys=principal.keys,
+        policies=principal.policies,
+        limits=principal.limits,
+        guard=_guard(action.partition(":")[0], resource),
     )
-    result = iam_evaluator.evaluate(context, principal.policies, *principal.limits)
-    reason = f"{result.reason} {result.matched_sid}".strip()
-    return Decision(principal.arn, action, resource, result.decision == "Allow", reason)
+    return _settle(request)
+
+
+def _guard(service: str, resource: str) -> Guard | None:
+    found = _policy_of(service, resource)
+    return found and Guard(evaluator.document(found[0]), found[1], service in iam_evaluator._POLICY_REQUIRED)
+
+
+_find_resource_policy = iam_evaluator._resource_policy
+
+
+def _policy_of(service: str, resource: str) -> tuple[str | Document, str] | None:
+    """The policy of a resource and its owner, of whichever account; ministack looks into the caller's account only."""
+    owner = s3._bucket_owner_account(resource.partition(":::")[2].partition("/")[0]) if service == "s3" else None
+    fields = resource.split(":")
+    owner = owner or (fields[4] if len(fields) > 5 else "")
+    if not owner or owner == account():
+        return cast("tuple[str | Document, str] | None", _find_resource_policy(service, resource))
+    with scope(owner, fields[3] or region()):
+        return cast("tuple[str | Document, str] | None", _find_resource_policy(service, resource))
+
+
+iam_evaluator._resource_policy = _policy_of
 
 
 def policy_allows(document: str | None, principal: str, action: str, resource: str) -> bool:
-    """Whether a resource's own policy lets a principal, of whichever account, do an action."""
-    context = iam_evaluator.EvalContext(
-        principal_arn=principal,
-        principal_type="AssumedRole" if ":assumed-role/" in principal else "Root",
-        principal_account=principal.split(":")[4],
+    """Whether a resource's own policy, of another account, lets a principal do an action."""
+    keys = _role_key(principal)
+    request = Request(
+        principal=principal,
+        kind="AssumedRole" if keys else "Root",
+        account=principal.split(":")[4],
         action=action,
-        resource_arn=resource,
+        resource=resource,
         region=region(),
+        keys={"aws:securetransport": "true"},
+        principal_keys=keys,
+        guard=Guard(evaluator.document(document), resource.split(":")[4]),
+        way="service",
     )
-    return cast(str, iam_evaluator.evaluate_resource_policy(document, context).decision) == "Allow"
+    return _settle(request).allowed
+
+
+_principal_keys = iam_evaluator._principal_keys
+
+
+def _keys_with_role(credential: Any) -> Document:
+    return cast(Document, _principal_keys(credential)) | _role_key(credential.principal_arn)
+
+
+def _role_key(principal: str) -> Document:
+    """aws:PrincipalArn of a session is its role's ARN; evaluator.py takes it from here."""
+    if ":assumed-role/" not in principal:
+        return {}
+    return {evaluator.ROLE_KEY: role_arn(principal.split(":")[4], principal.split("/")[1]) or principal}
+
+
+iam_evaluator._principal_keys = _keys_with_role
 
 
 def role_policies(arn: str) -> list[Document]:

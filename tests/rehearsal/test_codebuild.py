@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -295,6 +296,39 @@ def test_a_source_in_a_bucket_is_unpacked(run: Run, account: Account) -> None:
     account.client("s3").put_object(Bucket=bucket, Key="a.zip", Body=source)
     build = run("", source={"type": "S3", "location": f"{bucket}/a.zip", "buildspec": "other.yml"})
     assert "zipped" in log(account, build).splitlines()
+
+
+CACHED = """
+phases:
+  build:
+    commands:
+      - mkdir -p ~/.kept inside
+      - for folder in "$HOME/.kept" inside .; do printf x >> $folder/file; wc -c < $folder/file; done
+cache:
+  paths: [/root/.kept/**/*, inside/**/*, /opt/kept/**/*]
+"""
+
+
+@pytest.mark.parametrize(("modes", "found"), [(["LOCAL_CUSTOM_CACHE"], "221"), (["LOCAL_SOURCE_CACHE"], "111")])
+def test_folders_of_the_cache_come_back(
+    account: Account, project: Callable[..., str], modes: list[str], found: str
+) -> None:
+    """In a later build of the same project, but not in one that is made anew under its name."""
+    client, cache = account.client("codebuild"), {"type": "LOCAL", "modes": modes}
+    name = project(CACHED, cache=cache)
+    first, second = (finished(account, client.start_build(projectName=name)["build"]["id"]) for _ in range(2))
+    assert (counted(account, first), counted(account, second)) == ("111", found)
+    assert ("/opt/kept/**/* is not cached here" in log(account, first)) == (found == "221")
+    client.delete_project(name=name)
+    kept = {key: first[key] for key in ("source", "environment", "serviceRole", "cache")}
+    client.create_project(name=name, artifacts={"type": "NO_ARTIFACTS"}, **kept)
+    third = finished(account, client.start_build(projectName=name)["build"]["id"])
+    assert counted(account, third) == "111"
+
+
+def counted(account: Account, build: dict[str, Any]) -> str:
+    """The numbers that a build printed."""
+    return "".join(re.findall(r"^ *(\d)$", log(account, build), re.MULTILINE))
 
 
 def test_a_missing_buildspec_is_told_by_name(run: Run, account: Account) -> None:

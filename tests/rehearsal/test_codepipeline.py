@@ -401,6 +401,22 @@ def test_a_closed_transition_lets_nobody_in(delivery: Delivery) -> None:
     delivery.token(pipeline, "End")
 
 
+def test_a_pipeline_of_a_name_that_was_used_before_knows_nothing_of_the_former(delivery: Delivery) -> None:
+    pipeline = delivery.create(stage("Approve", approval()), stage("Last", approval("End")))
+    place = {"pipelineName": pipeline, "stageName": "Last", "transitionType": "Inbound"}
+    delivery.client.disable_stage_transition(**place, reason="it is being deleted")
+    former = delivery.client.start_pipeline_execution(name=pipeline, clientRequestToken="t")["pipelineExecutionId"]
+    declared = delivery.client.get_pipeline(name=pipeline)["pipeline"]
+    delivery.client.delete_pipeline(name=pipeline)
+    delivery.client.create_pipeline(pipeline={**declared, "version": 1})
+    assert former not in [run["pipelineExecutionId"] for run in delivery.executions(pipeline)]
+    assert (
+        delivery.client.start_pipeline_execution(name=pipeline, clientRequestToken="t")["pipelineExecutionId"] != former
+    )
+    last = delivery.client.get_pipeline_state(name=pipeline)["stageStates"][2]
+    assert last["inboundTransitionState"]["enabled"]
+
+
 def test_a_stack_that_would_not_change_is_a_success(delivery: Delivery, account: Account) -> None:
     overrides = {"ParameterOverrides": '{"Word": "x"}'}
     pipeline = delivery.create(stage("Deploy", deploy("Deploy", "one", overrides)))

@@ -1,15 +1,19 @@
 """CodeConnections: a repository of a provider, what starts pipelines there, and builds that push to it."""
 
+import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+from botocore.exceptions import ClientError
 
 from rehearsal.emulator.codepipeline import patterns
-from tests.rehearsal.conftest import Account
+from service_catalog import names
+from tests.rehearsal.companies import HALVES, Company, running_company
+from tests.rehearsal.conftest import Account, allow
 from tests.rehearsal.engines import role, until
 
 PUSH = {"branches": {"includes": ["main"]}, "filePaths": {"includes": ["model_build/**", "Makefile"]}}
@@ -53,6 +57,13 @@ def provider(account: Account, tmp_path: Path) -> Provider:
 
 def pipeline(provider: Provider, triggers: list[dict[str, Any]], detect: str = "false") -> str:
     """A pipeline whose source is the connection."""
+    wanted = declaration(provider, triggers, detect)
+    provider.account.client("codepipeline").create_pipeline(pipeline=wanted)
+    return str(wanted["name"])
+
+
+def declaration(provider: Provider, triggers: list[dict[str, Any]], detect: str = "false") -> dict[str, Any]:
+    """What of it CreatePipeline takes; its bucket and role are there."""
     account = provider.account
     account.client("s3").create_bucket(Bucket=f"artifacts-{account.id}")
     settings = {"ConnectionArn": provider.connection, "FullRepositoryId": provider.name, "BranchName": "main"}
@@ -64,7 +75,7 @@ def pipeline(provider: Provider, triggers: list[dict[str, Any]], detect: str = "
         {"providerType": "CodeStarSourceConnection", "gitConfiguration": {"sourceActionName": "Source", "push": [push]}}
         for push in triggers
     ]
-    declaration = {
+    return {
         "name": f"pipeline-{account.id}",
         "roleArn": role(account, "pipeline", "codepipeline"),
         "pipelineType": "V2",
@@ -73,8 +84,6 @@ def pipeline(provider: Provider, triggers: list[dict[str, Any]], detect: str = "
         "stages": [{"name": "Source", "actions": [source]}, {"name": "Approve", "actions": [approve]}],
         **({"triggers": wanted} if wanted else {}),
     }
-    account.client("codepipeline").create_pipeline(pipeline=declaration)
-    return str(declaration["name"])
 
 
 def runs(provider: Provider, name: str) -> list[tuple[str, str]]:
@@ -110,6 +119,20 @@ def test_only_a_push_that_passes_the_filters_starts_a_pipeline(provider: Provide
     also = provider.push({"Makefile": "all:"})
     until(lambda: len(runs(provider, name)) >= 3)
     assert runs(provider, name) == [("CreatePipeline", first), ("WebhookV2", wanted), ("WebhookV2", also)]
+
+
+def test_who_makes_a_pipeline_must_be_allowed_to_pass_the_connection(guarded: Account, tmp_path: Path) -> None:
+    provider = Provider(guarded, tmp_path)
+    wanted, own = declaration(provider, [PUSH]), allow("codepipeline:CreatePipeline", "iam:PassRole")
+    maker = guarded.role("maker", "ec2.amazonaws.com", own)
+    client = guarded.emulator.as_role("codepipeline", maker)
+    with pytest.raises(ClientError, match="not authorized to perform: codeconnections:PassConnection"):
+        client.create_pipeline(pipeline=wanted)
+    to_pipelines = {"StringEquals": {"codeconnections:PassedToService": "codepipeline.amazonaws.com"}}
+    passing = allow("codeconnections:PassConnection", resource=provider.connection, **to_pipelines)
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [own, passing]})
+    guarded.client("iam").put_role_policy(RoleName="maker", PolicyName="p", PolicyDocument=policy)
+    assert client.create_pipeline(pipeline=wanted)["pipeline"]["name"] == wanted["name"]
 
 
 def test_without_triggers_the_source_action_decides(provider: Provider) -> None:
@@ -199,3 +222,150 @@ def test_glob_patterns(path: str, pattern: str, fit: bool) -> None:
 )
 def test_filters_of_pushes(push: dict[str, Any], reference: str, paths: list[str], begins: bool) -> None:
     assert patterns.starts(push, reference, paths) is begins
+
+
+# --- a project of the real product behind a connection, every call checked -------------------------------------------
+
+FILES = {"README.md": "A seed", "model_build/x.py": "", "model_deploy/x.yaml": ""}
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    """An account where the product is published, with a seed that concerns both halves."""
+    with running_company(tmp_path_factory.mktemp("company"), FILES) as company:
+        yield company
+
+
+@pytest.fixture(scope="module")
+def hosted(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Provider:
+    """An empty repository at the provider, and a connection to it that nobody has completed."""
+    return Provider(company.account, tmp_path_factory.mktemp("hosted"))
+
+
+@pytest.fixture(scope="module")
+def project(company: Company, hosted: Provider) -> names.Project:
+    """A project whose code is there."""
+    answers = {"RepositoryProvider": "Connection", "ConnectionArn": hosted.connection, "RepositoryId": hosted.name}
+    return company.make("Behind-A-Connection", **answers)
+
+
+def seeding(company: Company, project: names.Project, build: str = "") -> tuple[str, str]:
+    """How a seeding ended and what it printed; without an id, the first one, which the stack's completion starts."""
+    client, name = company.account.client("codebuild"), project.build("seed")
+    found = until(lambda: [build] if build else client.list_builds_for_project(projectName=name)["ids"][-1:])
+    ended = until(lambda: (one := client.batch_get_builds(ids=found)["builds"][0])["buildComplete"] and one)
+    place = ended["logs"]
+    events = company.account.client("logs").get_log_events(
+        logGroupName=place["groupName"], logStreamName=place["streamName"]
+    )["events"]
+    return ended["buildStatus"], " ".join(event["message"].strip() for event in events)
+
+
+def seed_again(company: Company, project: names.Project) -> tuple[str, str]:
+    """Start it by hand, as the pending build's last line says."""
+    started = company.account.client("codebuild").start_build(projectName=project.build("seed"))
+    return seeding(company, project, started["build"]["id"])
+
+
+def test_a_pending_connection_fails_the_seeding_with_a_sentence_and_not_the_project(
+    company: Company, hosted: Provider, project: names.Project
+) -> None:
+    status, words = seeding(company, project)
+    assert status == "FAILED"
+    assert "Nothing was pushed: the connection is PENDING." in words
+    assert f"start-build --project-name {project.build('seed')}" in words
+    until(lambda: company.is_quiet(project))
+    for half in HALVES:
+        (run,) = company.runs(project, half)
+        assert (run["trigger"]["triggerType"], run["status"]) == ("CreatePipeline", "Failed")
+    assert hosted.git("ls-remote", f"{hosted.address}.git") == ""
+
+
+@pytest.fixture(scope="module")
+def filled(company: Company, hosted: Provider, project: names.Project) -> str:
+    """The connection is completed and the seeding started again; what that printed. The seed is checked out."""
+    seeding(company, project)
+    hosted.shake_hands()
+    status, words = seed_again(company, project)
+    assert status == "SUCCEEDED", words
+    hosted.git("pull", "--quiet", f"{hosted.address}.git", "main")
+    return words
+
+
+def runs_of(company: Company, project: names.Project) -> list[int]:
+    """How many executions each half has had."""
+    return [len(company.runs(project, half)) for half in HALVES]
+
+
+def test_after_the_handshake_the_seed_is_the_first_commit_and_starts_both_halves(
+    company: Company, hosted: Provider, project: names.Project, filled: str
+) -> None:
+    assert f"{hosted.name} is not empty" not in filled
+    assert hosted.git("ls-tree", "-r", "--name-only", "HEAD").split() == sorted(FILES)
+    assert hosted.git("rev-list", "--count", "HEAD") == "1"
+    until(lambda: runs_of(company, project) == [2, 2] and company.is_quiet(project))
+    for half in HALVES:
+        run = company.runs(project, half)[-1]
+        revision = run["sourceRevisions"][0]["revisionId"]
+        assert (run["trigger"]["triggerType"], revision) == ("WebhookV2", hosted.git("rev-parse", "HEAD"))
+
+
+@pytest.mark.usefixtures("filled")
+def test_seeding_again_changes_nothing_and_starts_nothing(
+    company: Company, hosted: Provider, project: names.Project
+) -> None:
+    until(lambda: company.is_quiet(project))
+    before = hosted.git("ls-remote", f"{hosted.address}.git"), runs_of(company, project)
+    status, words = seed_again(company, project)
+    assert status == "SUCCEEDED"
+    assert f"{hosted.name} is not empty and stays as it is" in words
+    assert (hosted.git("ls-remote", f"{hosted.address}.git"), runs_of(company, project)) == before
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize(
+    ("path", "concerned"),
+    [("data/x.csv", ["build"]), ("model_deploy/y", ["deploy"]), ("README.md", []), ("Makefile", ["build", "deploy"])],
+)
+def test_a_push_starts_the_halves_that_it_concerns(
+    company: Company, hosted: Provider, project: names.Project, path: str, concerned: list[str]
+) -> None:
+    until(lambda: company.is_quiet(project))
+    before = runs_of(company, project)
+    commit = hosted.push({path: f"changed {path}"})
+    wanted = [number + (half in concerned) for half, number in zip(HALVES, before, strict=True)]
+    until(lambda: runs_of(company, project) == wanted and company.is_quiet(project))
+    revisions = {half: company.runs(project, half)[-1]["sourceRevisions"][0]["revisionId"] for half in HALVES}
+    assert [half for half in HALVES if revisions[half] == commit] == concerned
+    assert company.account.emulator.admin("denials") == []
+
+
+@pytest.mark.usefixtures("filled")
+def test_without_the_right_to_use_the_connection_the_seeding_fails_and_the_denial_names_it(
+    company: Company, hosted: Provider, project: names.Project
+) -> None:
+    iam, role = company.account.client("iam"), project.role("seed")
+    held = {name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            for name in iam.list_role_policies(RoleName=role)["PolicyNames"]}  # fmt: skip
+    for name, document in held.items():
+        kept = [each for each in document["Statement"] if "UseConnection" not in str(each["Action"])]
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps({**document, "Statement": kept}))
+    status, words = seed_again(company, project)
+    assert status == "FAILED"
+    assert f"{hosted.name} cannot be read" in words
+    denied = company.account.emulator.admin("denials")[-1]
+    assert denied["role"].endswith(f"/{role}")
+    assert (denied["action"], denied["resource"]) == ("codeconnections:UseConnection", hosted.connection)
+
+
+def test_deleting_the_project_leaves_the_repository_alone_and_says_so(
+    company: Company, hosted: Provider, project: names.Project
+) -> None:
+    before = hosted.git("ls-remote", f"{hosted.address}.git")
+    done = company.end(project.name)
+    kept = [(change.name, change.detail) for change in done if (change.action, change.kind) == ("keep", "repository")]
+    assert kept == [(hosted.name, "the code, at the git provider")]
+    assert hosted.git("ls-remote", f"{hosted.address}.git") == before
+    hosted.push({"model_build/after.py": "nobody listens"})
+    status = company.account.client("codeconnections").get_connection(ConnectionArn=hosted.connection)
+    assert status["Connection"]["ConnectionStatus"] == "AVAILABLE"

@@ -3,12 +3,12 @@
 import json
 from typing import Any
 
-from rehearsal.emulator.codebuild.builds import Handover, handovers
+from rehearsal.emulator.codebuild.builds import Handover, builds, handovers
 from rehearsal.emulator.codepipeline.executions import Artifact
 from rehearsal.emulator.codepipeline.work import ActionFailedError, Work
 from rehearsal.emulator.service import region
 
-_POLL_SECONDS = 0.25
+_POLL_SECONDS = 0.1
 
 
 def run(work: Work) -> None:
@@ -19,6 +19,8 @@ def run(work: Work) -> None:
     found: dict[str, Any] = {}
 
     def complete() -> bool:
+        if found and not builds[work.run.external_id].done:
+            return False  # to be told so by the API ten times a second is work that nobody sees
         found.update(codebuild.batch_get_builds(ids=[work.run.external_id])["builds"][0])
         return bool(found["buildComplete"])
 

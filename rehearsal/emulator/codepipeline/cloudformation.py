@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from rehearsal.emulator.codepipeline.work import ActionFailedError, Work
 from rehearsal.emulator.service import region
 
-_POLL_SECONDS = 0.25
+_POLL_SECONDS = 0.1
 _GOOD = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
 _UNUSABLE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
 

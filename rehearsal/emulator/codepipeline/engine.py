@@ -196,7 +196,8 @@ def _perform(execution: Execution, run: ActionRun) -> None:
         raise ActionFailedError("ConfigurationError", f"The input artifact {missing[0]} was not made")
     run.configuration = variables.resolve_all(action.configuration, execution.scopes())
     execution.set_action(run, IN_PROGRESS)
-    _PROVIDERS[action.provider](Work(execution, run, Identity(execution.pipeline.role, action.role, execution.id)))
+    identity = Identity(execution.pipeline.role, action.role, execution.id, execution.arn)
+    _PROVIDERS[action.provider](Work(execution, run, identity))
 
 
 def _succeed(execution: Execution, run: ActionRun) -> None:

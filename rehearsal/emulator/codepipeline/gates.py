@@ -44,6 +44,13 @@ def enter(execution: Execution, stage: str, position: int) -> bool:
         return True
 
 
+def forget(pipeline: str) -> None:
+    """A pipeline is gone, and its closed doors with it: a later one of this name begins with open ones."""
+    for name in closed:
+        if name.startswith(door(pipeline, "")):
+            closed.pop(name)
+
+
 def leave(execution: Execution, stage: str) -> None:
     """Let the next one in."""
     with changed:

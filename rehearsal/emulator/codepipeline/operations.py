@@ -89,6 +89,10 @@ def delete_pipeline(request: Request) -> Request:
         if not execution.done:
             engine.stop(execution, abandon=True, reason="The pipeline was deleted")
         executions.executions.pop(execution.id)
+    gates.forget(request["name"])
+    for name in _tokens:
+        if name.startswith(_token(request["name"], "")):
+            _tokens.pop(name)
     return {}
 
 
@@ -97,7 +101,7 @@ def start_pipeline_execution(request: Request) -> Request:
     """Start an execution; of two starts with one token, the second only tells about the first."""
     record = find(request["name"])
     token = request.get("clientRequestToken", "")
-    known = _tokens.get(f"{request['name']} {token}") if token else None
+    known = _tokens.get(_token(request["name"], token)) if token else None
     if known:
         return {"pipelineExecutionId": known}
     pipeline = declaration.parse(record["pipeline"])
@@ -106,8 +110,13 @@ def start_pipeline_execution(request: Request) -> Request:
     trigger = {"triggerType": "StartPipelineExecution", "triggerDetail": caller()}
     execution = engine.start(pipeline, record["pipeline"]["version"], trigger, given, revisions)
     if token:
-        _tokens[f"{request['name']} {token}"] = execution.id
+        _tokens[_token(request["name"], token)] = execution.id
     return {"pipelineExecutionId": execution.id}
+
+
+def _token(pipeline: str, token: str) -> str:
+    """The name of a start among those that are known."""
+    return f"{pipeline} {token}"
 
 
 @codepipeline.operation

@@ -44,18 +44,19 @@ class Identity:
     pipeline_role: str
     action_role: str = ""
     session: str = "codepipeline"
+    source: str = ""
     _credentials: tuple[str, str, str] | None = field(default=None, repr=False)
 
     def client(self, service: str) -> Any:
         """A client under the action's role. Raises ActionFailedError if it cannot be assumed."""
         if not self.action_role:
-            return client(service, role=self.pipeline_role, principal=PRINCIPAL)
+            return client(service, role=self.pipeline_role, principal=PRINCIPAL, source=self.source)
         if self._credentials is None:
             self._credentials = self._assume()
         return client_with(service, self._credentials, region())
 
     def _assume(self) -> tuple[str, str, str]:
-        sts = client("sts", role=self.pipeline_role, principal=PRINCIPAL)
+        sts = client("sts", role=self.pipeline_role, principal=PRINCIPAL, source=self.source)
         try:
             given = sts.assume_role(RoleArn=self.action_role, RoleSessionName=self.session[:64])["Credentials"]
         except ClientError as error:
@@ -87,7 +88,7 @@ class Work:
         own = self.identity.action_role
         role, principal = (own, None) if own else (self.identity.pipeline_role, PRINCIPAL)
         try:
-            permissions.require(role, action, resource, keys, principal)
+            permissions.require(role, action, resource, keys, principal, self.identity.source)
         except permissions.PermissionMissingError as error:
             raise ActionFailedError("PermissionError", str(error)) from None
 
