@@ -66,22 +66,21 @@ def register_scalable_target(request: Document) -> Document:
             "ValidationException",
             "MinCapacity and MaxCapacity are required, and the first must not be above the second.",
         )
-    identifier = known.get("Id") or new_id(length=20)
+    arn = known.get("ScalableTargetARN") or f"{_arn('scalable-target')}/{new_id(length=20)}"
     target = {name: request[name] for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")}
     suspended = dict.fromkeys(
         ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended"), False
     )
     targets[place] = target | {
-        "Id": identifier,
         "MinCapacity": least,
         "MaxCapacity": most,
         "RoleARN": request.get("RoleARN") or f"arn:aws:iam::{account()}:role/{_ROLE}",
         "SuspendedState": suspended | known.get("SuspendedState", {}) | request.get("SuspendedState", {}),
         "CreationTime": known.get("CreationTime") or round(time.time(), 3),
-        "ScalableTargetARN": f"{_arn('scalable-target')}/{identifier}",
+        "ScalableTargetARN": arn,
     }
     _keep_within(variant, least, most)
-    return {"ScalableTargetARN": targets[place]["ScalableTargetARN"]}
+    return {"ScalableTargetARN": arn}
 
 
 def _keep_within(variant: Document, least: int, most: int) -> None:

@@ -22,7 +22,7 @@ DEFAULT = 4.0
 _raised: Store[float] = Store("raised")
 
 
-def _quota(name: str) -> Request:
+def _quota(name: str, default: bool) -> Request:
     code = f"L-{hashlib.sha256(name.encode()).hexdigest()[:8].upper()}"
     return {
         "ServiceCode": "sagemaker",
@@ -30,23 +30,31 @@ def _quota(name: str) -> Request:
         "QuotaArn": f"arn:aws:servicequotas:{region()}:{account()}:sagemaker/{code}",
         "QuotaCode": code,
         "QuotaName": name,
-        "Value": _raised.get(code) or DEFAULT,
+        "Value": DEFAULT if default else _raised.get(code) or DEFAULT,
         "Unit": "None",
         "Adjustable": True,
         "GlobalQuota": False,
     }
 
 
-def _all(request: Request) -> list[Request]:
+def _all(request: Request, *, default: bool = False) -> list[Request]:
     if request["ServiceCode"] != "sagemaker":
         raise AwsError("NoSuchResourceException", f"The rehearsal has no quotas of {request['ServiceCode']}.")
-    return [_quota(f"{instance} for {use}") for use in USES for instance in INSTANCES]
+    return [_quota(f"{instance} for {use}", default) for use in USES for instance in INSTANCES]
 
 
 @quotas.operation
 def list_service_quotas(request: Request) -> Request:
     listed, token = pages(_all(request), request, size="MaxResults", marker="NextToken")
     return {"Quotas": listed, "NextToken": token}
+
+
+def _list_defaults(request: Request) -> Request:
+    listed, token = pages(_all(request, default=True), request, size="MaxResults", marker="NextToken")
+    return {"Quotas": listed, "NextToken": token}
+
+
+quotas.operations["ListAWSDefaultServiceQuotas"] = _list_defaults
 
 
 @quotas.operation

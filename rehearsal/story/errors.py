@@ -1,14 +1,20 @@
 """What stops the story.
 
 StoryError
-└── DeniedError   a call that a role was not allowed to make
+├── DeniedError   a call that a role was not allowed to make
+└── OverdueError  something that did not come in time
 """
 
 from collections.abc import Sequence
 
 
 class StoryError(Exception):
-    """A step did not come out as it should: what was expected, what was found, and where to look."""
+    """A step did not come out as it should: what was expected, what was found, and where to look.
+
+    `before` is the name of the step before it, the last that did; empty for the first.
+    """
+
+    before: str = ""
 
     def __init__(self, expected: str, found: str, *where: object) -> None:
         self.expected, self.found, self.where = expected, found, [str(place) for place in where if place]
@@ -22,6 +28,10 @@ class StoryError(Exception):
 
 class DeniedError(StoryError):
     """A call was denied; the message names role, action, resource and the statement that would allow it."""
+
+
+class OverdueError(StoryError):
+    """What a step waited for did not come in time."""
 
 
 def _places(where: Sequence[str]) -> list[str]:

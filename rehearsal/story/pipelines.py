@@ -3,6 +3,7 @@
 from typing import Any
 
 from rehearsal.story.errors import StoryError
+from rehearsal.story.waiting import told_why_nothing_came
 from rehearsal.story.world import World, expect
 
 ENDED = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
@@ -17,27 +18,90 @@ def executions(world: World, half: str) -> list[Execution]:
     return found[::-1]
 
 
-def known(world: World, half: str) -> set[str]:
-    """The ids of all executions so far, to tell a new one from them."""
-    return {each["pipelineExecutionId"] for each in executions(world, half)}
+def first(world: World, half: str) -> Execution:
+    """The execution with the seed: its pipeline's creation starts it, or the push that fills an empty repository."""
+    if world.options.provider == "connection":
+        _noted(world, half).extend(
+            each["pipelineExecutionId"] for each in executions(world, half) if _by_creation(each)
+        )
+    return started(world, half)
 
 
-def started(world: World, half: str, before: set[str], seconds: float = 30) -> Execution:
-    """The execution that has started since; raises StoryError when there is none in time, or more than one."""
+def _by_creation(execution: Execution) -> bool:
+    return str(execution["trigger"]["triggerType"]) == "CreatePipeline"
+
+
+def started(world: World, half: str, seconds: float = 30) -> Execution:
+    """The execution that has started and that no step knows of yet.
+
+    Raises StoryError when there is none in time, or more than one.
+    """
 
     def probe() -> Execution | None:
-        new = [each for each in executions(world, half) if each["pipelineExecutionId"] not in before]
-        expect(len(new) <= 1, f"one execution of the {half} pipeline to start", [each["trigger"] for each in new])
-        return new[0] if new else None
+        found = unknown(world, half)
+        expect(len(found) <= 1, f"one execution of the {half} pipeline to start", list(map(_cause, found)))
+        return found[0] if found else None
 
-    return world.wait(probe, f"an execution of the {half} pipeline to start", seconds, world.logs / "log")
+    with told_why_nothing_came(world):
+        found = world.wait(probe, f"an execution of the {half} pipeline to start", seconds, world.logs / "log")
+    _noted(world, half).append(found["pipelineExecutionId"])
+    return found
+
+
+def unknown(world: World, half: str) -> list[Execution]:
+    """The executions that no step has waited for."""
+    return [each for each in executions(world, half) if each["pipelineExecutionId"] not in _noted(world, half)]
+
+
+def require_known(world: World) -> None:
+    """Every execution is one that a step waited for. Raises StoryError for any other: something started it unasked."""
+    for half in world.kept.get("executions", {}):
+        require_nothing_else(world, half)
+
+
+def require_nothing_else(world: World, half: str) -> None:
+    """The same, of one half."""
+    found = unknown(world, half)
+    expect(not found, f"nothing else to start the {half} pipeline", list(map(_cause, found)), world.logs / "log")
+
+
+def _noted(world: World, half: str) -> list[str]:
+    """The ids of the executions that steps know of, of one half."""
+    noted: list[str] = world.kept.setdefault("executions", {}).setdefault(half, [])
+    return noted
+
+
+def _cause(execution: Execution) -> str:
+    """Which execution it is, and what started it."""
+    trigger = execution["trigger"]
+    revision = "".join(each.get("revisionId", "")[:8] for each in execution.get("sourceRevisions", []))
+    words = f"{execution['pipelineExecutionId'][:8]} by {trigger['triggerType']} {trigger.get('triggerDetail', '')}"
+    return f"{words} with commit {revision}" if revision else words
+
+
+def commit(world: World, half: str, execution: str) -> str:
+    """The commit that an execution took, as soon as it has."""
+
+    def probe() -> str | None:
+        found = status(world, half, execution)
+        return next((each["revisionId"] for each in found.get("artifactRevisions", [])), None)
+
+    return world.wait(probe, f"execution {execution} of the {half} pipeline to take its source", 30, *_logs(world))
+
+
+def status(world: World, half: str, execution: str) -> Execution:
+    """An execution as it is now."""
+    found: Execution = world.client("codepipeline", "scientist").get_pipeline_execution(
+        pipelineName=world.project.pipeline(half), pipelineExecutionId=execution
+    )["pipelineExecution"]
+    return found
 
 
 def finished(world: World, half: str, execution: str, seconds: float = 300) -> Execution:
     """The execution when it has ended, however; what it is at is said meanwhile."""
 
     def probe() -> Execution | None:
-        found = next(each for each in executions(world, half) if each["pipelineExecutionId"] == execution)
+        found = status(world, half, execution)
         if found["status"] not in ENDED:
             tell(world, half, execution)
             return None
@@ -84,13 +148,31 @@ def variables(world: World, half: str, execution: str) -> dict[str, str]:
 
 
 def tell(world: World, half: str, execution: str) -> None:
-    """Say which action runs, and for a build the last line it printed."""
+    """Say which action runs, and for a build the last line it printed; once a second is enough for a person."""
+    if world.is_time_to_tell():
+        world.say(at(world, half, execution))
+
+
+def at(world: World, half: str, execution: str) -> str:
+    """Which action of an execution runs, and for a build the last line it printed; empty when none does."""
     running = [each for each in actions(world, half, execution) if each["status"] == "InProgress"]
-    for action in running[-1:]:
-        external = action.get("output", {}).get("executionResult", {}).get("externalExecutionId", "")
-        is_build = action["input"]["actionTypeId"]["provider"] == "CodeBuild"
-        line = last_line(world, external) if is_build and external else ""
-        world.say(f"{action['stageName']}/{action['actionName']}{f': {line}' if line else ''}")
+    if not running:
+        return ""
+    action = running[-1]
+    external = action.get("output", {}).get("executionResult", {}).get("externalExecutionId", "")
+    is_build = action["input"]["actionTypeId"]["provider"] == "CodeBuild"
+    line = last_line(world, external) if is_build and external else ""
+    return f"{action['stageName']}/{action['actionName']}{f': {line}' if line else ''}"
+
+
+def tell_beside(world: World, half: str, execution: str, title: str) -> None:
+    """From now on, whatever the story waits for, tell what this execution is at, until it has ended."""
+
+    def look() -> str | None:
+        ended = status(world, half, execution)["status"] in ENDED
+        return None if ended else f"{half} pipeline, {title}: {at(world, half, execution) or 'waiting'}"
+
+    world.beside.append(look)
 
 
 def last_line(world: World, build: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal.report.facts import StepFact
+from rehearsal.story import pipelines
 from rehearsal.story.errors import DeniedError, StoryError
 from rehearsal.story.step import Step
 from rehearsal.story.world import World
@@ -23,18 +24,26 @@ def facts_of(steps: list[Step]) -> list[StepFact]:
 
 def play(steps: list[Step], world: World) -> None:
     """Play them. Raises StoryError of the first that failed, after noting in the facts what happened."""
+    world.check = lambda: require_no_denial(world)
+    done = ""
     for step, fact in zip(steps, world.facts.steps, strict=True):
-        with _noted(world, fact):
-            _act(step, world)
+        try:
+            with _noted(world, fact):
+                _act(step, world)
+        except StoryError as error:
+            error.before = done
+            raise
+        done = step.name
 
 
 def _act(step: Step, world: World) -> None:
     try:
         step.act(world)
     except (StoryError, ClientError, BotoCoreError) as error:
-        _require_no_denial(world)  # a denied call says more than what it led to
+        require_no_denial(world)  # a denied call says more than what it led to
         raise _as_story_error(error, world) from error
-    _require_no_denial(world)
+    require_no_denial(world)
+    pipelines.require_known(world)
 
 
 @contextmanager
@@ -69,7 +78,7 @@ def _as_story_error(error: Exception, world: World) -> StoryError:
     return StoryError("every call of this step to succeed", str(error), world.logs / "log")
 
 
-def _require_no_denial(world: World) -> None:
+def require_no_denial(world: World) -> None:
     """Raises DeniedError naming what was denied since the last time."""
     if not world.options.enforce:
         return
@@ -77,11 +86,14 @@ def _require_no_denial(world: World) -> None:
     new = denials[world.kept.get("denials", 0) :]
     world.kept["denials"] = len(denials)
     if new:
-        raise DeniedError("every call to be allowed", "; ".join(map(_denial, new)), world.logs / "log")
+        raise DeniedError("every call to be allowed", "\n".join(map(_denial, new)), world.logs / "log")
 
 
 def _denial(denial: Any) -> str:
-    """One denial in a sentence, in whatever detail the emulator gives it."""
+    """One denial: the emulator's own words, with the statement that would allow it, or whatever it knows of it."""
     if not isinstance(denial, dict):
         return str(denial)
+    if denial.get("sentence"):
+        made = f"\nCloudFormation asked for it for {denial['made']}." if denial.get("made") else ""
+        return f"{denial['sentence']}{made}"
     return ", ".join(f"{key} {value}" for key, value in denial.items() if value)

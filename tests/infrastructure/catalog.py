@@ -73,7 +73,8 @@ SUBJECTS: dict[str, Subject] = {
         {
             "as published": {},
             "every option on": {"StageAccountIds": "222222222222,333333333333", "S3Channel": "on"}
-            | {"MoreStudioRoles": "studio/data-scientist-?", "AutomaticApproval": "on"}
+            | {"MoreStudioRoles": "studio/data-scientist-?", "MoreStudioRoles2": "studio/a", "MoreStudioRoles3": "b/*"}
+            | {"AutomaticApproval": "on"}
             | {"TagOwner": "platform-team@example.com", "TagCostCenter": "CC 4711"},
             "a second region": {"AccountRoles": "existing", "ApiGatewayLogging": "on"},
             "logs of APIs set already": {"ApiGatewayLogging": "off"},

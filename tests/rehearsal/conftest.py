@@ -1,18 +1,26 @@
 """One emulator for the session, an account of its own for each test."""
 
+import functools
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from rich.console import Console
 
 from rehearsal import host
+from rehearsal.story import STORY
+from rehearsal.story.rehearse import rehearse
+from rehearsal.story.world import Options
 
 _accounts = itertools.count(100000000001)
 WAIT_SECONDS = 60
+Size = Literal["small", "medium"]
+# As long as a project's name may be, with upper case and a digit first; the other story has the usual name.
+NAMES = {"small": Options.name, "medium": "9-Lives-OF-a-Customer-in-NORTH-1"}
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +108,19 @@ def account(emulator: host.Emulator) -> Account:
 def guarded(enforcing: host.Emulator) -> Account:
     """An account of this test's own, where permissions are enforced."""
     return Account(enforcing, str(next(_accounts)))
+
+
+@pytest.fixture(scope="session")
+def stories(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Size], Path]:
+    """The folder of the whole story in one account or in three, each played once for all tests that look at it."""
+
+    @functools.cache
+    def played(size: Size) -> Path:
+        folder = tmp_path_factory.mktemp(size)
+        with (folder / "shown").open("w") as shown:
+            return rehearse(STORY, Options(size=size, name=NAMES[size]), Console(file=shown), folder)
+
+    return played
 
 
 @pytest.fixture

@@ -168,6 +168,28 @@ def test_a_deleted_endpoint_leaves_no_process(hosting: Hosting, quick: host.Emul
         hosting.sagemaker.describe_endpoint(EndpointName="gone")
 
 
+def test_what_is_deleted_is_no_longer_listed_by_its_tags(hosting: Hosting) -> None:
+    tags, sagemaker = [{"Key": "sagemaker:project-id", "Value": "p-1"}], hosting.sagemaker
+    name = hosting.config("tagged", GOOD, Tags=tags)
+    sagemaker.add_tags(ResourceArn=sagemaker.describe_model(ModelName=name)["ModelArn"], Tags=tags)
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, Tags=tags)
+    hosting.settled(name)
+    assert tagged(hosting) == {"endpoint/tagged", "endpoint-config/tagged", "model/tagged"}
+    sagemaker.delete_endpoint(EndpointName=name)
+    assert tagged(hosting) == {"endpoint-config/tagged", "model/tagged"}
+    sagemaker.delete_endpoint_config(EndpointConfigName=name)
+    sagemaker.delete_model(ModelName=name)
+    assert tagged(hosting) == set()
+
+
+def tagged(hosting: Hosting) -> set[str]:
+    """What carries the tag of a project."""
+    found = hosting.account.client("resourcegroupstaggingapi").get_resources(
+        TagFilters=[{"Key": "sagemaker:project-id", "Values": ["p-1"]}]
+    )["ResourceTagMappingList"]
+    return {each["ResourceARN"].rpartition(":")[2] for each in found}
+
+
 def test_an_endpoint_whose_model_does_not_start_has_failed(hosting: Hosting, quick: host.Emulator) -> None:
     before = servers(quick)
     shown = hosting.endpoint("broken", hosting.config("broken", BROKEN))
@@ -365,6 +387,8 @@ def test_autoscaling_keeps_its_state_and_bounds_the_count(hosting: Hosting) -> N
     scaling.register_scalable_target(**SCALED, MinCapacity=3, MaxCapacity=5)
     variant = hosting.settled("scaled")["ProductionVariants"][0]
     assert (variant["DesiredInstanceCount"], variant["CurrentInstanceCount"]) == (3, 3)
+    (target,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (3, 5)
     metric = {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}
     tracking = {"TargetValue": 100.0, "PredefinedMetricSpecification": metric}
     kind = {"PolicyType": "TargetTrackingScaling", "TargetTrackingScalingPolicyConfiguration": tracking}

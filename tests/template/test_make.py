@@ -43,7 +43,8 @@ def program(path: Path, text: str) -> Path:
 def recorded(project: Path, shell: Shell, *words: str) -> list[list[str]]:
     """What make would have handed to Python, with the environment taken as installed."""
     recorder = program(project / "recorder", RECORDER.format(python=sys.executable))
-    installed = [f"--assume-old={name}" for name in ("install", ".venv/local.installed", ".venv/local+steps.installed")]
+    stamps = [f".venv/{groups}.installed" for groups in ("local", "local+steps", "dev")]
+    installed = [f"--assume-old={name}" for name in ("install", *stamps)]
     shell.do("make", *installed, f"PY=./{recorder.name}", *words, folder=project)
     return [json.loads(line) for line in (project / "calls.jsonl").read_text().splitlines()]
 
@@ -64,6 +65,34 @@ def test_serve_and_approve_name_a_model(project: Path, shell: Shell) -> None:
     calls = recorded(project, shell, "approve", "serve", "MODEL=churn/2", "PORT=8081")
     assert calls[0] == ["-m", "local", "registry", "approve", "churn/2"]
     assert calls[1] == ["-m", "local", "serve", "churn/2", "--port", "8081"]
+
+
+def test_the_build_half_s_tests_are_all_run_and_once(project: Path, shell: Shell) -> None:
+    calls = recorded(project, shell, "-j2", "test-build")
+    folders = [project / word for call in calls for word in call if word.startswith("tests/")]
+    run = [path for folder in folders for path in ([folder] if folder.is_file() else folder.rglob("test_*.py"))]
+    expected = [*(project / "tests" / "model_build").rglob("test_*.py"), project / "tests" / "test_boundaries.py"]
+    assert sorted(run) == sorted(expected)
+
+
+@pytest.mark.parametrize("broken", ["types", "templates", "test-jobs"])
+def test_what_fails_among_others_fails_the_build_and_is_named(project: Path, shell: Shell, broken: str) -> None:
+    """As CodeBuild runs them: all at once, and each to its end."""
+    failing = f'case "$*" in *{PARTS[broken]}*) exit 1;; esac; echo "$*" >> done'
+    for name in ("python", "cfn-lint"):
+        program(project / name, f"#!/bin/sh\n{failing}\n")
+    (project / "GNUmakefile").write_text("include Makefile\nPY = ./python\nBIN = .\n", encoding="utf-8")
+    installed = ["--assume-old=install", "--assume-old=.venv/dev.installed"]
+    words = ["-j2", "--keep-going", "test-build", "check", "definition"]
+    outcome = shell.run("make", *installed, *words, folder=project)
+    assert outcome.code != 0
+    assert re.search(rf"\[\w*[Mm]akefile:\d+: {broken}\] Error 1", outcome.text)
+    done = (project / "done").read_text()
+    assert [name for name, words in PARTS.items() if words not in done] == [broken]
+
+
+PARTS = {"style": "format", "types": "mypy", "templates": "endpoint.yaml", "test-jobs": "test-jobs",
+         "test-pipeline": "test-pipeline", "definition": "synthesize"}  # fmt: skip
 
 
 def test_help_lists_every_verb(project: Path, shell: Shell) -> None:

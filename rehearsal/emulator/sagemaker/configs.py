@@ -1,6 +1,6 @@
 """Endpoint configurations, with the checks of CreateEndpointConfig that the API's model does not say."""
 
-from rehearsal.emulator.sagemaker import models, sagemaker
+from rehearsal.emulator.sagemaker import models, sagemaker, tags
 from rehearsal.emulator.sagemaker.resources import Document, arn, invalid, now, page, picked, selected
 from rehearsal.emulator.sagemaker.validation import operation
 from rehearsal.emulator.service import Store
@@ -89,5 +89,6 @@ def list_endpoint_configs(request: Document) -> Document:
 @operation
 def delete_endpoint_config(request: Document) -> None:
     """Also one in use: what runs goes on, as on AWS, where it is advised against."""
-    find(request["EndpointConfigName"])
+    config = find(request["EndpointConfigName"])
     configs.pop(request["EndpointConfigName"].lower())
+    tags.forget(config["EndpointConfigArn"])

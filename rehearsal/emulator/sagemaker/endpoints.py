@@ -1,7 +1,7 @@
 """Endpoints as data: create, update, describe, list, delete. What happens to their fleets is in deployments.py."""
 
 from rehearsal.emulator import application_autoscaling
-from rehearsal.emulator.sagemaker import configs, deployments, sagemaker
+from rehearsal.emulator.sagemaker import configs, deployments, sagemaker, tags
 from rehearsal.emulator.sagemaker.endpointstate import changes, endpoints, find
 from rehearsal.emulator.sagemaker.resources import Document, arn, invalid, now, page, picked, selected
 from rehearsal.emulator.sagemaker.validation import operation
@@ -151,6 +151,7 @@ def delete_endpoint(request: Document) -> None:
         raise invalid(f'Cannot update in-progress endpoint "{endpoint["EndpointArn"]}".')
     changes.settle(endpoint, "Deleting")
     endpoints.pop(endpoint["EndpointName"].lower())
+    tags.forget(endpoint["EndpointArn"])
     spawn(deployments.end, endpoint)
 
 

@@ -2,7 +2,7 @@
 
 from botocore.exceptions import ClientError
 
-from rehearsal.emulator.sagemaker import machine, objects, packages, sagemaker
+from rehearsal.emulator.sagemaker import machine, objects, packages, sagemaker, tags
 from rehearsal.emulator.sagemaker.objects import ObjectError
 from rehearsal.emulator.sagemaker.resources import Document, arn, invalid, now, page, picked, selected
 from rehearsal.emulator.sagemaker.validation import operation
@@ -94,8 +94,10 @@ def list_models(request: Document) -> Document:
 @operation
 def delete_model(request: Document) -> None:
     """Endpoints that serve it go on."""
-    _announce(find(request["ModelName"]))
+    model = find(request["ModelName"])
+    _announce(model)
     models.pop(request["ModelName"].lower())
+    tags.forget(model["ModelArn"])
 
 
 def _announce(model: Document) -> None:

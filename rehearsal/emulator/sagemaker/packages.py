@@ -6,8 +6,8 @@ Every field of CreateModelPackage is kept. Containers are not run to validate a 
 import time
 from typing import Any
 
-from rehearsal.emulator import permissions, seams
-from rehearsal.emulator.sagemaker import groups, sagemaker
+from rehearsal.emulator import seams
+from rehearsal.emulator.sagemaker import groups, sagemaker, tags
 from rehearsal.emulator.sagemaker.resources import Document, arn, invalid, now, page, picked, selected
 from rehearsal.emulator.sagemaker.validation import operation
 from rehearsal.emulator.service import AwsError, Store, account, caller, emit
@@ -132,7 +132,6 @@ def find_for_caller(name: str, action: str) -> Document:
         policy = groups.policies.get(str(package.get("ModelPackageGroupName")))
     if not seams.policy_allows(policy, caller(), action, arn_found):
         reason = "no policy of the model package group allows it"
-        permissions.note(seams.Decision(caller(), action, arn_found, False, reason))
         text = f"User: {caller()} is not authorized to perform: {action} on resource: {arn_found} because {reason}"
         raise AwsError("AccessDeniedException", text)
     return package
@@ -191,7 +190,9 @@ def _metadata(package: Document, request: Document) -> Document:
 @operation
 def delete_model_package(request: Document) -> None:
     """For good; its number is not given again."""
-    packages.pop(find(request["ModelPackageName"])["ModelPackageArn"])
+    gone = find(request["ModelPackageName"])["ModelPackageArn"]
+    packages.pop(gone)
+    tags.forget(gone)
 
 
 def _announce(package: Document, updated: list[str]) -> None:

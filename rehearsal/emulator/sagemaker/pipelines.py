@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from rehearsal.emulator.sagemaker import objects, sagemaker
+from rehearsal.emulator.sagemaker import objects, sagemaker, tags
 from rehearsal.emulator.sagemaker.resources import Document, arn, invalid, not_found, now, page, picked, selected
 from rehearsal.emulator.sagemaker.validation import operation
 from rehearsal.emulator.service import Store, caller_client
@@ -147,6 +147,7 @@ def delete_pipeline(request: Document) -> Document:
     """Its executions can still be described by nobody: they go with it."""
     pipeline = find(request["PipelineName"])
     pipelines.pop(pipeline["PipelineName"].lower())
+    tags.forget(pipeline["PipelineArn"])
     return {"PipelineArn": pipeline["PipelineArn"]}
 
 

@@ -37,7 +37,7 @@ class CatalogProvider:
 
     def __init__(self, name: str, project_id: str, tags: dict[str, str], given: Request) -> None:
         self.name, self.project_id, self.tags, self.given = name, project_id, tags, given
-        self.record = ""
+        self.record, self.is_gone = "", False
 
     def _own(self) -> list[Request]:
         own = {"SageMakerProjectName": self.name, "SageMakerProjectId": self.project_id}
@@ -78,6 +78,7 @@ class CatalogProvider:
 
     def delete(self) -> None:
         if self._provisioned() not in provisioned_products:
+            self.record, self.is_gone = "", True
             return
         answer = caller_client("servicecatalog").terminate_provisioned_product(
             ProvisionedProductId=self._provisioned(), TerminateToken=new_id(length=32)
@@ -85,17 +86,21 @@ class CatalogProvider:
         self.record = answer["RecordDetail"]["RecordId"]
 
     def _provisioned(self) -> str:
-        return records[self.record].provisioned
+        """The provisioned product; empty if the emulator was killed before Service Catalog was asked for one."""
+        record = records.get(self.record)
+        return record.provisioned if record else ""
 
     def state(self) -> State | None:
-        record = records[self.record]
+        record = records.get(self.record)
+        if record is None:
+            return self.is_gone, "" if self.is_gone else "Interrupted: the emulator was restarted."
         if record.status not in ("SUCCEEDED", "FAILED"):
             return None
         return record.status == "SUCCEEDED", "; ".join(error["Description"] for error in record.errors)
 
     def detail(self, message: str) -> Request:
-        product: Request = {"ProvisionedProductId": self._provisioned()}
-        product |= {"ProvisionedProductStatusMessage": message} if message else {}
+        found = {"ProvisionedProductId": self._provisioned(), "ProvisionedProductStatusMessage": message}
+        product: Request = {key: value for key, value in found.items() if value}
         return {
             "ServiceCatalogProvisioningDetails": self.given,
             "ServiceCatalogProvisionedProductDetails": product,

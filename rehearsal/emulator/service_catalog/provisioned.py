@@ -19,7 +19,7 @@ KIND = "CFN_STACK"
 POLL_SECONDS = 0.05
 # Service Catalog adds it to what the template puts out (user guide, "View provisioned product details").
 STACK_OUTPUT = {"OutputKey": "CloudformationStackARN", "Description": "The ARN of the launched Cloudformation Stack"}
-GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE")
+GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 # How a stack's status begins once what was asked for has begun.
 DELETED = ("DELETE_",)
 MADE = ("CREATE_", "UPDATE_", "ROLLBACK_", "DELETE_COMPLETE")
@@ -246,10 +246,11 @@ def _terminate(changed: ProvisionedProduct, record: Record, version: Artifact, p
 
 def _follow(changed: ProvisionedProduct, record: Record, ignore: bool = False) -> None:
     """Wait until the stack has settled; what became of it is what became of the record."""
-    ends = DELETED if record.kind == "TERMINATE_PROVISIONED_PRODUCT" else MADE
+    is_end = record.kind == "TERMINATE_PROVISIONED_PRODUCT"
+    ends, good = (DELETED, ("DELETE_COMPLETE",)) if is_end else (MADE, GOOD)
     while not (status := _status(changed)).startswith(ends) or status.endswith("_IN_PROGRESS"):
         time.sleep(POLL_SECONDS)
-    if status in GOOD or ignore:
+    if status in good or ignore:
         return _finish(changed, record)
     reason = (seams.stack(changed.stack) or {}).get("StackStatusReason") or ""
     _finish(changed, record, f"Stack {changed.stack} is {status}. {reason}".strip(), status)
