@@ -91,7 +91,7 @@ def advice(options: Options, before: str) -> str:
     """How to look at a failed step by hand; `before` is the last step that came out as it should."""
     given = {"size": options.size, "provider": options.provider, "name": options.name}
     words = [f"--{key} {value}" for key, value in given.items() if value != getattr(Options, key)]
-    return f'to do     try it by hand: make rehearse ARGS="{" ".join([*words, "--until", before, "--keep"])}"'
+    return f'to do     try it by hand: make demo ARGS="{" ".join([*words, "--until", before, "--keep"])}"'
 
 
 def _terminate(number: int, _: FrameType | None) -> None:

@@ -1,0 +1,77 @@
+"""Calls go wrong as they are wished to, and no other call does."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from botocore.exceptions import ClientError
+
+from rehearsal.faults import edge
+from rehearsal.host import Emulator
+from tests.rehearsal.conftest import Account
+from tests.rehearsal.engines import until
+
+
+@pytest.fixture(autouse=True)
+def clean(emulator: Emulator) -> Iterator[None]:
+    """No wish is left for the next test."""
+    yield
+    with edge.calls(emulator):
+        pass
+
+
+def test_a_call_is_throttled_so_many_times(emulator: Emulator, account: Account) -> None:
+    client = account.client("sagemaker")
+    with edge.calls(emulator, edge.throttled("ListProjects", 2)):
+        for _ in range(2):
+            with pytest.raises(ClientError) as caught:
+                client.list_projects()
+            assert caught.value.response["Error"] == {"Code": "ThrottlingException", "Message": "Rate exceeded"}
+        client.list_endpoints()
+        client.list_projects()
+        assert edge.met(emulator) == 2
+
+
+def test_a_service_that_speaks_xml_is_throttled_too(emulator: Emulator, account: Account) -> None:
+    client = account.client("cloudformation")
+    with edge.calls(emulator, edge.throttled("DescribeStacks")):
+        for _ in range(2):
+            with pytest.raises(ClientError, match="Rate exceeded") as caught:
+                client.describe_stacks()
+            assert caught.value.response["Error"]["Code"] == "ThrottlingException"
+        client.list_stacks()
+    client.describe_stacks()
+
+
+def test_only_the_caller_that_is_named_is_concerned(emulator: Emulator, account: Account) -> None:
+    role = account.role("slow", "sagemaker.amazonaws.com")
+    with edge.calls(emulator, edge.throttled("ListProjects", caller="slow")):
+        account.client("sagemaker").list_projects()
+        with pytest.raises(ClientError, match="Rate exceeded"):
+            emulator.as_role("sagemaker", role).list_projects()
+
+
+@pytest.mark.parametrize(("hold", "groups"), [("passes", 1), ("lost", 0)])
+def test_a_call_is_held_until_its_wish_is_taken_back(
+    emulator: Emulator, account: Account, hold: str, groups: int
+) -> None:
+    client = account.client("sagemaker")
+    outcomes: list[str] = []
+
+    def make() -> None:
+        try:
+            client.create_model_package_group(ModelPackageGroupName="held")
+            outcomes.append("made")
+        except ClientError as error:
+            outcomes.append(error.response["Error"]["Code"])
+
+    with edge.calls(emulator, {"operation": "CreateModelPackageGroup", "hold": hold}):
+        making = threading.Thread(target=make)
+        making.start()
+        until(lambda: edge.held(emulator) == 1)
+        time.sleep(0.1)
+        assert not outcomes
+    making.join(10)
+    assert outcomes == ["made" if groups else "InternalFailure"]
+    assert len(client.list_model_package_groups()["ModelPackageGroupSummaryList"]) == groups
