@@ -15,6 +15,9 @@ from typing import IO
 
 from rehearsal import processes
 
+# How much builds and jobs yield to endpoints and to the emulator. On AWS each has a machine of its own: there, tests that
+# use up a processor do not make an endpoint slow.
+YIELDING = 10
 _numbers = itertools.count(1)
 _marks: dict[int, str] = {}
 
@@ -25,7 +28,13 @@ def new_mark() -> str:
 
 
 def start(
-    command: Sequence[str], *, cwd: Path, environment: Mapping[str, str], output: IO[bytes], mark: str = ""
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    output: IO[bytes],
+    mark: str = "",
+    niceness: int = 0,
 ) -> "subprocess.Popen[bytes]":
     """Start a program with this environment and no input; its output and errors go to `output`.
 
@@ -42,6 +51,9 @@ def start(
         start_new_session=True,
     )
     _marks[process.pid] = chosen
+    if niceness:
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+            os.setpriority(os.PRIO_PGRP, process.pid, niceness)
     return process
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from rehearsal.emulator.children import YIELDING
 from rehearsal.emulator.codebuild.buildspec import BuildspecError, parse
 from tests.rehearsal.conftest import Account
 from tests.rehearsal.engines import Inbox, archive, commit, names, role, until
@@ -127,6 +128,11 @@ phases:
     assert (found["OF_BUILDSPEC"], found["OF_PROJECT"], found["OF_START"]) == ("1", "project", "start")
     assert found["CODEBUILD_BUILD_ID"] == build["id"]
     assert found["AWS_ACCESS_KEY_ID"].startswith("ASIA")
+
+
+def test_a_build_yields_to_endpoints(run: Run, account: Account) -> None:
+    build = run("phases: {build: {commands: ['sleep 0.3; echo niceness $(nice)']}}")
+    assert f"niceness {os.nice(0) + YIELDING}\n" in log(account, build)
 
 
 def test_calls_of_a_build_are_those_of_its_role(run: Run, account: Account) -> None:

@@ -75,7 +75,9 @@ class Shell:
         script.write_text(_SCRIPT.format(command=command, **places), encoding="utf-8")
         with self._log.open("ab") as log:
             words = [self._program, str(script)]
-            process = children.start(words, cwd=self._place, environment={}, output=log, mark=self._mark)
+            process = children.start(
+                words, cwd=self._place, environment={}, output=log, mark=self._mark, niceness=children.YIELDING
+            )
         self._process = process
         return self._wait(process)
 

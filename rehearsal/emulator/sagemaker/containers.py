@@ -105,7 +105,9 @@ def _start(key: str, step: str, job: Document, folder: Path) -> int:
     with (folder / "output").open("wb") as output, _lock:
         if key in _stopped:
             return 1
-        process = children.start(command, cwd=folder, environment=machine.environment(role), output=output)
+        process = children.start(
+            command, cwd=folder, environment=machine.environment(role), output=output, niceness=children.YIELDING
+        )
         _running[key] = process
     return children.finish(process)
 
