@@ -15,8 +15,8 @@ from typing import IO
 
 from rehearsal import processes
 
-# How much builds and jobs yield to endpoints and to the emulator. On AWS each has a machine of its own: there, tests that
-# use up a processor do not make an endpoint slow.
+# How much builds and jobs yield to endpoints and to the emulator. On AWS each has a machine of its own: there, tests
+# that use up a processor do not make an endpoint slow.
 YIELDING = 10
 _numbers = itertools.count(1)
 _marks: dict[int, str] = {}

@@ -1,4 +1,7 @@
-"""The story of the rehearsal, in order. A step that is not in this list does not exist; each one checks its outcome."""
+"""The story of the rehearsal, in order. A step that is not in this list does not exist; each one checks its outcome.
+
+What a team does at the same time overlaps here, too: a step may begin what a later one checks, and runs on meanwhile.
+"""
 
 from rehearsal.story import building, changing, creating, ending, failing, publishing, releasing, repository
 from rehearsal.story.step import Step, step
@@ -12,15 +15,19 @@ STORY: list[Step] = [
     step(building.waits_for_approval),
     step(building.registered),
     step(releasing.approve),
+    step(changing.push_changes),
     step(releasing.staging),
     step(releasing.production),
     step(releasing.unrelated_edit),
-    step(changing.worse),
+    step(changing.push_half),
+    step(releasing.verified),
     step(changing.better),
+    step(changing.other_half),
+    step(changing.worse),
     step(changing.canary),
+    step(failing.tried_by_hand),
     step(failing.failing),
     step(failing.older),
-    step(changing.other_half),
     step(ending.upgrade),
     step(ending.delete),
 ]

@@ -13,14 +13,14 @@ METRICS = ("accuracy", "auc", "f1", "precision", "recall", "rmse", "mae", "mse",
 
 def build(world: World) -> None:
     """The build pipeline checks, tests and trains, started by its creation."""
-    execution = pipelines.started(world, "build", set())
+    execution = pipelines.first(world, "build")
     pipelines.succeeded(world, "build", execution["pipelineExecutionId"], 600)
     world.say(f"execution {execution['pipelineExecutionId'][:8]} succeeded")
 
 
 def waits_for_approval(world: World) -> None:
     """The first deployment is green, deploys nothing and says what it waits for."""
-    execution = pipelines.started(world, "deploy", set())["pipelineExecutionId"]
+    execution = pipelines.first(world, "deploy")["pipelineExecutionId"]
     pipelines.succeeded(world, "deploy", execution)
     status = pipelines.variables(world, "deploy", execution).get("RELEASE_STATUS")
     expect(status == "waiting", "RELEASE_STATUS waiting", status)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rehearsal.story import people
+from rehearsal.story import people, provider
 from rehearsal.story.errors import StoryError
 from rehearsal.story.publishing import offered_product, offered_versions
 from rehearsal.story.world import World, expect
@@ -13,6 +13,8 @@ PATIENCE = 120
 
 def create(world: World) -> None:
     """Create a project as Studio does."""
+    if world.options.provider == "connection":
+        provider.connect(world)
     sagemaker = world.client("sagemaker", "scientist")
     sagemaker.create_project(
         ProjectName=world.project.name,
@@ -26,6 +28,8 @@ def create(world: World) -> None:
     provisioned = project["ServiceCatalogProvisionedProductDetails"]["ProvisionedProductId"]
     world.project.provisioned_product, world.project.stack = provisioned, _stack(world, provisioned)
     _require_complete(world)
+    if world.options.provider == "connection":
+        provider.require_filled(world)
 
 
 def _details(world: World) -> dict[str, Any]:
@@ -53,6 +57,8 @@ def answers(world: World) -> dict[str, str]:
     if world.options.size == "medium":
         accounts = world.options.accounts
         given |= {"StagingAccountId": accounts["staging"], "ProdAccountId": accounts["prod"]}
+    if world.options.provider == "connection":
+        given |= provider.answers(world)
     return given
 
 

@@ -1,16 +1,17 @@
 """The platform engineer upgrades the project, and at last deletes it."""
 
+import re
 from collections.abc import Iterator
 
-from rehearsal.story import pipelines, programs, publishing
+from rehearsal.report.gather import gather
+from rehearsal.story import pipelines, programs, provider, publishing
 from rehearsal.story.world import World, expect
 
 CHANGE = ("      MemorySize: 128\n", "      MemorySize: 192\n")  # of the function that starts the pipelines
 
 
 def upgrade(world: World) -> None:
-    """Upgrade the project to the product's next version: its stack changes, and nothing starts."""
-    before = {half: pipelines.known(world, half) for half in ("build", "deploy")}
+    """Upgrade the project to the product's next version: nothing starts, and the release under way ends green."""
     folder = publishing.repository(world)
     template = folder / "service_catalog" / "product.yaml"
     text = template.read_text(encoding="utf-8")
@@ -27,8 +28,8 @@ def upgrade(world: World) -> None:
         FunctionName=f"sagemaker-{world.project.id}-dispatcher"
     )
     expect(function["MemorySize"] == 192, "the dispatcher to have 192 MB", function["MemorySize"])
-    started = {half: pipelines.known(world, half) - before[half] for half in before}
-    expect(not any(started.values()), "no pipeline to start", started)
+    pipelines.require_known(world)
+    pipelines.succeeded(world, "deploy", world.kept["release"])
     world.facts.template_version = newest
 
 
@@ -40,12 +41,19 @@ def stack_outputs(world: World) -> dict[str, str]:
 
 def delete(world: World) -> None:
     """Delete the project: nothing is left but what the plan said."""
+    gather(world.facts, world.emulator, world.project)  # while there is something to see
     words = [world.project.name, *publishing.stages(world)]
+    commits = provider.commits(world) if world.options.provider == "connection" else {}
     plan = programs.catalog(world, "delete", *words, "--plan").text
+    orphans = [line for line in plan.splitlines() if line.lstrip().startswith("!  orphan")]
+    expect(not orphans, "everything of the project to be in one of its stacks", orphans)
     done = programs.catalog(world, "delete", *words, "--yes")
+    world.kept.pop("executions")  # they went with their pipelines
     left = list(leftovers(world))
     surprising = [name for name in left if name not in plan and name not in done.text]
     expect(not surprising, "nothing but what the plan keeps", surprising, done.log)
+    if commits:
+        provider.require_kept(world, plan, commits)
     world.say(f"{len(left)} things are left, as the plan said")
 
 
@@ -59,6 +67,16 @@ def leftovers(world: World) -> Iterator[str]:
                 name = str(each[key] if key else each).rsplit("/" if service == "sqs" else ":", 1)[-1]
                 if world.project.id in name and exists(each):
                     yield name
+        yield from tagged(world, purpose)
+
+
+def tagged(world: World, purpose: str) -> Iterator[str]:
+    """Names of everything in an account that carries the project's tag, but for jobs, which nobody can delete."""
+    filters = [{"Key": "sagemaker:project-id", "Values": [world.project.id]}]
+    client = world.client("resourcegroupstaggingapi", "engineer", purpose)
+    for page in client.get_paginator("get_resources").paginate(TagFilters=filters):
+        resources = (each["ResourceARN"].split(":", 5)[5] for each in page["ResourceTagMappingList"])
+        yield from (NAMED.sub(r"\1", name) for name in resources if "-job/" not in name)
 
 
 def exists(found: object) -> bool:
@@ -66,6 +84,8 @@ def exists(found: object) -> bool:
     return not (isinstance(found, dict) and found.get("StackStatus") == "DELETE_COMPLETE")
 
 
+# The name in the last part of an ARN: without its kind, and a model package's without its version.
+NAMED = re.compile(r"^(?:[a-z-]+[:/])?(.+?)(?:/[0-9]+|:\*)?$")
 # service, operation, list in the answer, name in an entry
 LISTINGS = (
     ("cloudformation", "list_stacks", "StackSummaries", "StackName"),

@@ -1,13 +1,15 @@
 """A person approves a model; it goes to staging, is verified, and after another approval to production."""
 
 import json
+import time
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlparse
 
 from rehearsal.report.facts import ShiftFact
 from rehearsal.story import building, pipelines
 from rehearsal.story.errors import StoryError
-from rehearsal.story.traffic import Heard, Known, Row, invoke, json_body
+from rehearsal.story.traffic import Heard, Known, Row, invoke, json_body, traffic
 from rehearsal.story.world import World, expect
 
 STAGES = ("staging", "prod")
@@ -28,40 +30,55 @@ def staging(world: World) -> None:
 def production(world: World) -> None:
     """Approve production: the model answers there as it did when it was evaluated."""
     allow_production(world)
-    pipelines.succeeded(world, "deploy", world.kept["release"])
+    world.wait(lambda: _is_serving(world), "an endpoint in production", 300, world.logs)
     require_serving(world, "prod", 1)
     building.note_model(world, package(world, 1), "released first")
 
 
+def _is_serving(world: World) -> bool | None:
+    """Whether there is an endpoint in production."""
+    found = endpoint(world, "prod")
+    if found and found["EndpointStatus"] == "InService":
+        return True
+    require_under_way(world, world.kept["release"], "an endpoint in production")
+    return None
+
+
+def verified(world: World) -> None:
+    """Production is verified, and the pipeline of the first release is green."""
+    pipelines.succeeded(world, "deploy", world.kept["release"])
+
+
 def unrelated_edit(world: World) -> None:
     """An unrelated edit of the model's metadata starts nothing."""
-    before = pipelines.known(world, "deploy")
     sagemaker = world.client("sagemaker", "scientist")
     sagemaker.update_model_package(
         ModelPackageArn=package(world, 1)["ModelPackageArn"], CustomerMetadataProperties={"reviewed_by": "churn-team"}
     )
-    require_nothing_starts(world, "deploy", before)
+    require_nothing_starts(world, "deploy", 1.5)
 
 
-def require_nothing_starts(world: World, half: str, before: set[str], seconds: float = 3) -> None:
-    """Watch for a while. An approval or a push starts its pipeline within a second here."""
-    try:
-        found = pipelines.started(world, half, before, seconds)
-    except StoryError as error:
-        if "after that time" in error.found:
-            return
-        raise
-    raise StoryError(f"nothing to start the {half} pipeline", str(found["trigger"]), world.logs / "log")
+def require_nothing_starts(world: World, half: str, seconds: float) -> None:
+    """Watch for a while: an approval or a push starts its pipeline within a second here.
+
+    What starts even later fails the step that it happens in: each execution must be one that a step waits for.
+    """
+    until = time.monotonic() + seconds
+
+    def probe() -> bool | None:
+        pipelines.require_nothing_else(world, half)
+        return True if time.monotonic() > until else None
+
+    world.wait(probe, "nothing to start", seconds + 30)
 
 
 def decide(world: World, version: int, status: str = "Approved") -> str:
     """Approve or reject a version as the approver; returns the one deployment that this starts."""
-    before = pipelines.known(world, "deploy")
     arn = package(world, version)["ModelPackageArn"]
     world.client("sagemaker", "approver").update_model_package(
         ModelPackageArn=arn, ModelApprovalStatus=status, ApprovalDescription="Looked at the evaluation"
     )
-    execution = str(pipelines.started(world, "deploy", before)["pipelineExecutionId"])
+    execution = str(pipelines.started(world, "deploy")["pipelineExecutionId"])
     world.kept["release"] = execution
     given = execution_variables(world, execution)
     expect(given.get("MODEL_PACKAGE_ARN") == arn, f"the deployment to name {arn}", given, world.logs / "log")
@@ -71,46 +88,51 @@ def decide(world: World, version: int, status: str = "Approved") -> str:
 
 def execution_variables(world: World, execution: str) -> dict[str, str]:
     """The variables that an execution of the deploy pipeline was started with."""
-    found = world.client("codepipeline", "scientist").get_pipeline_execution(
-        pipelineName=world.project.pipeline("deploy"), pipelineExecutionId=execution
-    )["pipelineExecution"]
+    found = pipelines.status(world, "deploy", execution)
     return {each["name"]: each["resolvedValue"] for each in found.get("variables", [])}
 
 
-def reach_approval(world: World, seconds: float = 300) -> None:
-    """Wait until the deployment asks for approval. Raises StoryError if it ends before."""
+def reach_approval(world: World, release: str = "") -> None:
+    """Wait until a deployment, the one that was decided last or another, asks for approval.
+
+    Raises StoryError if it ends before.
+    """
+    execution = release or world.kept["release"]
 
     def probe() -> bool | None:
-        execution = world.kept["release"]
-        found = next(each for each in pipelines.executions(world, "deploy") if each["pipelineExecutionId"] == execution)
-        if found["status"] in pipelines.ENDED:
-            words = pipelines.failure(world, "deploy", execution)
-            raise StoryError("the deployment to ask for approval", f"{found['status']}: {words}", world.logs)
-        pipelines.tell(world, "deploy", execution)
-        return True if approval_token(world) else None
+        require_under_way(world, execution, "the deployment to ask for approval")
+        return True if approval_token(world, execution) else None
 
-    world.wait(probe, "the deployment to ask for approval", seconds, world.logs)
+    world.wait(probe, "the deployment to ask for approval", 300, world.logs)
 
 
-def approval_token(world: World) -> str:
-    """The token of the approval that waits; empty if none does."""
+def require_under_way(world: World, execution: str, expected: str) -> None:
+    """Tell what a deployment is at. Raises StoryError with its own words if it has ended without what is expected."""
+    status = pipelines.status(world, "deploy", execution)["status"]
+    if status in pipelines.ENDED:
+        words = pipelines.failure(world, "deploy", execution)
+        raise StoryError(expected, f"the deployment {status.lower()}: {words}", world.logs)
+    pipelines.tell(world, "deploy", execution)
+
+
+def approval_token(world: World, execution: str) -> str:
+    """The token of the approval that a deployment waits for; empty while it does not, or another one does."""
     state = world.client("codepipeline", "approver").get_pipeline_state(name=world.project.pipeline("deploy"))
-    for stage in state["stageStates"]:
-        for action in stage["actionStates"]:
-            latest = action.get("latestExecution", {})
-            if stage["stageName"] == "Approve" and latest.get("status") == "InProgress":
-                return str(latest.get("token", ""))
-    return ""
+    stage = next(each for each in state["stageStates"] if each["stageName"] == "Approve")
+    if stage.get("latestExecution", {}).get("pipelineExecutionId") != execution:
+        return ""
+    waiting = [action.get("latestExecution", {}) for action in stage["actionStates"]]
+    return next((str(each.get("token", "")) for each in waiting if each.get("status") == "InProgress"), "")
 
 
-def allow_production(world: World, status: str = "Approved") -> None:
-    """Answer the approval."""
+def allow_production(world: World, status: str = "Approved", release: str = "") -> None:
+    """Answer the approval that a deployment, the one that was decided last or another, asks for."""
     world.client("codepipeline", "approver").put_approval_result(
         pipelineName=world.project.pipeline("deploy"),
         stageName="Approve",
         actionName="Approve",
         result={"summary": "Staging passed its tests", "status": status},
-        token=approval_token(world),
+        token=approval_token(world, release or world.kept["release"]),
     )
 
 
@@ -167,35 +189,57 @@ def require_serving(world: World, stage: str, version: int) -> None:
     world.say(f"{stage} answers {len(rows)} rows as version {version} did when it was evaluated")
 
 
-def note_shift(world: World, title: str, outcome: str, heard: Heard, marks: dict[str, float]) -> None:
-    """Put a deployment under traffic among the facts."""
-    world.facts.shifts.append(ShiftFact(title, outcome, heard.samples(), marks))
+# --- a deployment under traffic --------------------------------------------------------------------------------------
 
 
-def watch_shift(world: World, heard: Heard, new: str) -> dict[str, float]:
+def shift(world: World, title: str, rows: Sequence[Row], old: Known, new: Known) -> Heard:
+    """Approve production while clients ask it, and wait until its endpoint was updated, however that ended.
+
+    Clients ask about `rows`; `old` and `new` tell by the answers which version gave them. Returns what clients saw.
+    """
+    with traffic(world, "prod", rows, [old, new]) as heard:
+        world.wait(lambda: True if heard.totals[old.name] >= 20 else None, f"answers of {old.name}", 20)
+        marks = {"approved": heard.now}
+        allow_production(world)
+        marks |= watch_shift(world, heard, new)
+    world.facts.shifts.append(ShiftFact(title, "", heard.samples(), marks))
+    return heard
+
+
+def watch_shift(world: World, heard: Heard, new: Known) -> dict[str, float]:
     """Wait for the endpoint in production to be updated; returns when what of it was seen, in the traffic's seconds."""
     marks: dict[str, float] = {}
+    sagemaker, name = world.client("sagemaker", "engineer", "prod"), world.project.endpoint("prod")
 
     def probe() -> bool | None:
-        found = endpoint(world, "prod")
-        status = found["EndpointStatus"] if found else "gone"
+        status = sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"]
         if status == "Updating":
             marks.setdefault("update begins", heard.now)
-        if heard.totals[new]:
+        if heard.totals[new.name]:
             marks.setdefault("canary", heard.now)
-        if status != "InService" or marks:
+        if marks:
             world.say(f"endpoint {status}: {heard.failed} of {sum(heard.totals.values()) // 50 * 50} requests failed")
+        else:
+            require_under_way(world, world.kept["release"], "the endpoint of production to be updated")
         return True if "update begins" in marks and status == "InService" else None
 
     world.wait(probe, "the endpoint of production to be updated", 120, world.logs)
-    marks["update ends"] = heard.now
-    return marks
+    return marks | {"update ends": heard.now}
 
 
-def require_canary(world: World, heard: Heard, old: str, new: str) -> None:
+def require_shift(world: World, heard: Heard, old: Known, new: Known) -> None:
+    """Not one request failed, and none was answered by a third model."""
+    outcome = f"{heard.totals[old.name]} answers of {old.name}, {heard.totals[new.name]} of {new.name}"
+    world.facts.shifts[-1].outcome = outcome
+    expect(heard.failed == 0, "no request to fail", dict(heard.messages), world.logs)
+    expect(set(heard.totals) == {old.name, new.name}, "answers of these two versions only", heard.totals, world.logs)
+    world.say(outcome)
+
+
+def require_canary(world: World, heard: Heard, old: Known, new: Known) -> None:
     """For a while a small share of the answers came from the new model, before all of them did."""
-    mixed = [sample for sample in heard.samples() if sample.answers.get(old) and sample.answers.get(new)]
-    answers = sum(sum(sample.answers.values()) for sample in mixed)
-    share = sum(sample.answers[new] for sample in mixed) / answers if answers else 0.0
-    expect(0.02 < share < 0.5, "the canary to take about a tenth of the traffic at first", f"{share:.0%}")
+    mixed = [each.answers for each in heard.samples() if each.answers.get(old.name) and each.answers.get(new.name)]
+    total = sum(sum(answers.values()) for answers in mixed)
+    share = sum(answers[new.name] for answers in mixed) / total if total else 0.0
+    expect(0.02 < share < 0.5, "the canary to take about a tenth of the traffic at first", f"{share:.0%}", world.logs)
     world.say(f"the canary answered {share:.0%} of the requests while both fleets did")

@@ -3,7 +3,7 @@
 import tomllib
 from pathlib import Path
 
-from rehearsal.story import programs
+from rehearsal.story import programs, provider
 from rehearsal.story.errors import StoryError
 from rehearsal.story.world import World, expect
 
@@ -30,7 +30,9 @@ def folder(world: World) -> Path:
 
 
 def address(world: World) -> str:
-    """The clone URL, as the project's stack tells it."""
+    """Where the scientist clones from: CodeCommit, or the provider behind the connection."""
+    if world.options.provider == "connection":
+        return provider.address(world)
     repository = world.client("codecommit", "scientist").get_repository(repositoryName=world.project.repository)
     return str(repository["repositoryMetadata"]["cloneUrlHttp"])
 

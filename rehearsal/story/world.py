@@ -9,11 +9,12 @@ from typing import Any, Literal, TypeVar
 
 from rehearsal.host import Emulator
 from rehearsal.report.facts import Facts, StepFact
-from rehearsal.story.errors import StoryError
+from rehearsal.story.errors import OverdueError, StoryError
 from rehearsal.story.show import Show
 
 TOOLING, STAGING, PROD = "111111111111", "222222222222", "333333333333"
 PAUSE = 0.1
+TELL_SECONDS = 1.0  # between two looks at what only a person wants to see
 Answer = TypeVar("Answer")
 
 
@@ -22,7 +23,8 @@ class Options:
     """What a person asked for at the command line."""
 
     size: Literal["small", "medium"] = "medium"
-    provider: Literal["codecommit"] = "codecommit"
+    provider: Literal["codecommit", "connection"] = "codecommit"
+    name: str = "Customer-Churn"
     region: str = "us-east-1"
     until: str | None = None
     keep: bool = False
@@ -41,7 +43,7 @@ class Options:
 class Project:
     """The project of the story; its id is known as soon as it exists."""
 
-    name: str = "Customer-Churn"
+    name: str = ""
     id: str = ""
     arn: str = ""
     provisioned_product: str = ""
@@ -80,6 +82,14 @@ class World:
     step: StepFact = field(default_factory=lambda: StepFact("", ""))
     kept: dict[str, Any] = field(default_factory=dict)
     clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+    # What runs beside the story: each tells what it is at, and None once it is over.
+    beside: list[Callable[[], str | None]] = field(default_factory=list)
+    told: float = 0.0
+    looked: float = 0.0
+    check: Callable[[], None] = lambda: None  # raises what ends a wait at once: a denied call
+
+    def __post_init__(self) -> None:
+        self.project.name = self.project.name or self.options.name
 
     def say(self, line: str) -> None:
         """Tell a person what the running step is at; it is kept in story.log."""
@@ -113,9 +123,27 @@ class World:
         while (answer := probe()) is None:
             if time.monotonic() > until:
                 last = self.step.lines[-1] if self.step.lines else "nothing"
-                raise StoryError(f"{expected} within {seconds:.0f} s", f"after that time: {last}", *where)
+                raise OverdueError(f"{expected} within {seconds:.0f} s", f"after that time: {last}", *where)
+            self._look_beside()
             time.sleep(PAUSE)
         return answer
+
+    def is_time_to_tell(self) -> bool:
+        """Whether what a step is at was last told a while ago."""
+        due = time.monotonic() > self.told + TELL_SECONDS
+        self.told = time.monotonic() if due else self.told
+        return due
+
+    def _look_beside(self) -> None:
+        """Tell what runs beside the step."""
+        if time.monotonic() < self.looked + TELL_SECONDS:
+            return
+        self.looked = time.monotonic()
+        self.check()
+        found = [(look, look()) for look in self.beside]
+        self.beside = [look for look, line in found if line is not None]
+        self.step.beside = [line for _, line in found if line is not None]
+        self.show.changed(self.step)
 
 
 def expect(holds: bool, expected: str, found: object, *where: object) -> None:

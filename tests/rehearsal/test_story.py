@@ -12,11 +12,11 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from rehearsal.__main__ import parse
+from rehearsal.__main__ import advice, parse
 from rehearsal.host import ROOT, Emulator
 from rehearsal.report import facts as recorded
 from rehearsal.report.facts import Facts, StepFact
-from rehearsal.story import STORY
+from rehearsal.story import STORY, pipelines
 from rehearsal.story.errors import DeniedError, StoryError
 from rehearsal.story.play import facts_of, play
 from rehearsal.story.rehearse import new_folder
@@ -26,14 +26,21 @@ from rehearsal.story.world import Options, World
 
 
 class FakeEmulator:
-    """Answers what the player asks of the emulator: which calls were denied."""
+    """Answers what the player asks of the emulator: which calls were denied, and which executions there are."""
 
     def __init__(self, folder: Path) -> None:
-        self.state, self.denials = folder, list[Any]()
+        self.state, self.denials, self.executions = folder, list[Any](), list[Any]()
 
     def admin(self, path: str) -> list[Any]:
         assert path == "denials"
         return self.denials
+
+    def as_role(self, service: str, role: str, region: str) -> Any:
+        assert service == "codepipeline"
+        return self
+
+    def list_pipeline_executions(self, pipelineName: str) -> dict[str, Any]:  # noqa: N803
+        return {"pipelineExecutionSummaries": self.executions[::-1]}
 
 
 @pytest.fixture
@@ -106,6 +113,17 @@ def test_a_failing_step_says_what_was_expected_what_was_found_and_where_to_look(
     assert str(caught.value) == f"expected  three eggs\nfound     two\nlook at   {world.folder / 'log'}"
     assert [fact.state for fact in world.facts.steps] == ["failed", "waiting", "waiting"]
     assert world.facts.steps[0].problem == str(caught.value)
+    assert caught.value.before == ""
+    with pytest.raises(StoryError) as caught:
+        played([*STEPS, step(failing)], world)
+    assert caught.value.before == "second-thing"
+
+
+def test_whoever_sees_a_step_fail_is_told_how_to_try_it_by_hand() -> None:
+    words = 'to do     try it by hand: make demo ARGS="--until canary --keep"'
+    assert advice(Options(), "canary") == words
+    small = advice(Options(size="small", name="Churn"), "canary")
+    assert small.endswith('ARGS="--size small --name Churn --until canary --keep"')
 
 
 def test_a_denied_call_fails_the_step_and_is_named(world: World, stand_in: FakeEmulator) -> None:
@@ -125,6 +143,53 @@ def test_a_denial_explains_the_failure_that_it_led_to(world: World, stand_in: Fa
 
     with pytest.raises(DeniedError, match="kms:Decrypt"):
         played([step(denied)], world)
+
+
+def execution(number: int) -> dict[str, Any]:
+    """As CodePipeline lists one."""
+    trigger = {"triggerType": "StartPipelineExecution", "triggerDetail": "the dispatcher"}
+    return {"pipelineExecutionId": f"{number:08d}", "status": "InProgress", "trigger": trigger}
+
+
+def test_an_execution_that_no_step_waited_for_fails_the_step(world: World, stand_in: FakeEmulator) -> None:
+    stand_in.executions.append(execution(1))
+
+    def expected(world: World) -> None:
+        """A step that waits for what starts."""
+        pipelines.started(world, "build", 1)
+
+    def unasked(_: World) -> None:
+        """A step that does nothing, while something starts."""
+        stand_in.executions.append(execution(2))
+
+    played([step(expected)], world)
+    with pytest.raises(StoryError, match=r"nothing else to start the build pipeline\s*found.*00000002 by .*dispatcher"):
+        played([step(unasked)], world)
+
+
+def test_two_executions_at_once_are_one_too_many(world: World, stand_in: FakeEmulator) -> None:
+    stand_in.executions += [execution(1), execution(2)]
+    with pytest.raises(StoryError, match="one execution of the deploy pipeline"):
+        pipelines.started(world, "deploy", 1)
+
+
+def test_what_runs_beside_a_step_is_told_until_it_is_over(world: World, tmp_path: Path) -> None:
+    told = iter(["build pipeline, a push: Source", "build pipeline, a push: Train"])
+    world.beside.append(lambda: next(told, None))
+
+    def waiting(world: World) -> None:
+        """A step that waits."""
+        until = time.monotonic() + 0.3
+        world.looked, world.step.lines = 0.0, ["working"]
+        world.wait(lambda: True if time.monotonic() > until else None, "the time to pass", 5)
+        world.looked = 0.0
+        world.wait(lambda: None if world.beside and time.monotonic() < until + 5 else True, "it to end", 10)
+
+    played([step(waiting)], world)
+    text = (tmp_path / "shown").read_text()
+    assert text.count("∥ build pipeline, a push: Source") == 1
+    assert text.count("∥ build pipeline, a push: Train") == 1
+    assert world.beside == []
 
 
 def test_waiting_ends_with_what_was_seen_last(world: World) -> None:
@@ -155,7 +220,7 @@ def test_folders_of_rehearsals_never_collide_and_the_newest_is_linked(tmp_path: 
 def test_a_terminal_gets_a_timeline_and_a_log_gets_lines(tmp_path: Path) -> None:
     steps = [
         StepFact("a", "First", "done", 0, 1.5, ["made"]),
-        StepFact("b", "Second", "running", 1.5),
+        StepFact("b", "Second", "running", 1.5, beside=["build pipeline, a push: Train"]),
         StepFact("c", "Third"),
     ]
     terminal = Console(force_terminal=True, width=100, file=(tmp_path / "terminal").open("w+"))
@@ -163,7 +228,7 @@ def test_a_terminal_gets_a_timeline_and_a_log_gets_lines(tmp_path: Path) -> None
         assert isinstance(timeline, Timeline)
         timeline.changed(steps[1])
     text = (tmp_path / "terminal").read_text()
-    assert all(word in text for word in ("First", "Second", "Third", "1.5 s", "made", "1 of 3 steps"))
+    assert all(word in text for word in ("First", "Second", "Third", "1.5 s", "made", "1 of 3 steps", "a push"))
     with shown(Console(file=(tmp_path / "log").open("w")), steps) as lines:
         assert isinstance(lines, Lines)
 

@@ -1,31 +1,49 @@
-"""The story itself as far as production, on the emulator, with every permission checked: the proof that the parts fit.
+"""The story itself, from publish to delete, in one account and in three, with every permission checked."""
 
-`python -m rehearsal` plays on from there, for a quarter of an hour.
-"""
-
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from rehearsal.report import facts as recorded
+from rehearsal.report.facts import Facts
 from rehearsal.story import STORY
-from rehearsal.story.rehearse import rehearse
-from rehearsal.story.step import until
-from rehearsal.story.world import Options
+from tests.rehearsal.conftest import Size
 
 pytestmark = pytest.mark.slow
+# What was built and deployed, oldest first; it is what the steps began, and nothing else.
+BUILDS = ["Succeeded", "Succeeded", "Failed"]  # the seed, a better model, a worse one
+DEPLOYMENTS = [
+    *("Succeeded", "Succeeded"),  # no model yet, version 1
+    "Failed",  # a change of the deploy half, rejected after staging
+    *("Succeeded", "Failed", "Succeeded"),  # version 2, the one that fails, version 1 again
+]
 
 
-def test_a_project_reaches_production_with_no_call_denied(tmp_path: Path) -> None:
-    steps = until(STORY, "production")
-    with (tmp_path / "shown").open("w") as shown:
-        folder = rehearse(steps, Options(size="medium"), Console(file=shown), tmp_path)
+@pytest.mark.parametrize("size", ["small", "medium"])
+def test_the_whole_story_is_played_with_no_call_denied(stories: Callable[[Size], Path], size: Size) -> None:
+    folder = stories(size)
     facts = recorded.read(folder / "facts.json")
-    assert [(step.name, step.state) for step in facts.steps] == [(step.name, "done") for step in steps]
+    assert [(step.name, step.state) for step in facts.steps] == [(step.name, "done") for step in STORY]
     assert facts.permissions_enforced
     assert [role.denied for role in facts.roles if role.denied] == []
-    assert {pipeline.name.rsplit("-", 1)[-1] for pipeline in facts.pipelines} == {"build", "deploy"}
-    assert facts.models
+    assert _statuses(facts, "build") == BUILDS
+    assert _statuses(facts, "deploy") == DEPLOYMENTS
+    assert [(model.version, model.remark) for model in facts.models] == [
+        (1, "released first"),
+        (2, "trained more carefully"),
+        (3, "rolled back"),
+    ]
+    assert [re.split(r"[:,]", shift.title)[0] for shift in facts.shifts] == [
+        "Version 2 to production",
+        "Version 3",
+        "Back to version 1",
+    ]
     assert facts.resources
     assert "Every step came out as it should" in (folder / "report.html").read_text()
+
+
+def _statuses(facts: Facts, half: str) -> list[str]:
+    (found,) = [pipeline for pipeline in facts.pipelines if pipeline.name.endswith(f"-{half}")]
+    return [execution.status for execution in found.executions][::-1]
