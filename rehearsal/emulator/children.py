@@ -52,9 +52,16 @@ def start(
     )
     _marks[process.pid] = chosen
     if niceness:
-        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
-            os.setpriority(os.PRIO_PGRP, process.pid, niceness)
+        _make_yield(process.pid, niceness)
     return process
+
+
+def _make_yield(group: int, niceness: int) -> None:
+    """Linux divides the processor among sessions first, each with a niceness of its own (man 7 sched, autogroup)."""
+    with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+        os.setpriority(os.PRIO_PGRP, group, niceness)
+    with contextlib.suppress(OSError):  # not Linux, switched off, or ended
+        Path(f"/proc/{group}/autogroup").write_text(str(niceness))
 
 
 def finish(process: "subprocess.Popen[bytes]") -> int:

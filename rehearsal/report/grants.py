@@ -18,12 +18,16 @@ OURS = "role/sagemaker-projects"  # how the ARN of every role of our templates g
 
 @dataclass(frozen=True)
 class Reason:
-    """When actions of a statement are needed; `role` is a pattern of what roles are for: `*-cloudformation`."""
+    """When actions of a statement are needed; `role` is a pattern of what roles are for: `*-cloudformation`.
+
+    `size` is that of the only company that does not use them; empty where none does.
+    """
 
     role: str
     statement: str
     actions: tuple[str, ...]
     text: str
+    size: str = ""
 
 
 @cache
@@ -31,7 +35,7 @@ def reasons() -> list[Reason]:
     """Everything in the table."""
     found = tomllib.loads(TABLE.read_text(encoding="utf-8"))["unused"]
     return [
-        Reason(role, statement, tuple(actions), each["reason"])
+        Reason(role, statement, tuple(actions), each["reason"], each.get("size", ""))
         for each in found
         for role in each["roles"]
         for statement, actions in each["grants"].items()
@@ -55,7 +59,7 @@ def reason(role: str, statement: str, action: str) -> str:
 def lines(facts: Facts) -> Iterator[str]:
     """For a terminal: by role of ours, how many actions it used and how many it was granted in vain."""
     ours = [role for role in facts.roles if kind(role.arn)]
-    if not ours or not facts.permissions_enforced:
+    if not ours or not facts.permissions_enforced or facts.outcome != "played":
         return
     denied = sum(len(role.denied) for role in facts.roles)
     yield f"{denied} calls denied; of what its roles are granted, the story used and did not use:"
@@ -68,7 +72,7 @@ def lines(facts: Facts) -> Iterator[str]:
 def _named(role: RoleFact, facts: Facts) -> str:
     account = role.arn.split(":")[4]
     purposes = [purpose for purpose, number in facts.accounts.items() if number == account]
-    return f"{kind(role.arn)} ({', '.join(purposes)})"
+    return kind(role.arn) if len(purposes) == len(facts.accounts) else f"{kind(role.arn)} ({', '.join(purposes)})"
 
 
 def _open(role: RoleFact, known: int, facts: Facts) -> str:

@@ -13,7 +13,7 @@ from rehearsal.story.errors import OverdueError, StoryError
 from rehearsal.story.show import Show
 
 TOOLING, STAGING, PROD = "111111111111", "222222222222", "333333333333"
-PAUSE = 0.1
+PAUSE = 0.2
 TELL_SECONDS = 1.0  # between two looks at what only a person wants to see
 Answer = TypeVar("Answer")
 

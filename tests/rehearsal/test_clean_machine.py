@@ -115,7 +115,7 @@ def mark_of(leader: int) -> str:
 
 def end(started: "subprocess.Popen[str]", leader: int, way: str) -> None:
     """Bring the end about; whoever hosts the emulator is gone afterwards."""
-    (served,) = processes.descendants(leader) & called("-m rehearsal.emulator")
+    served = min(processes.descendants(leader) & called("-m rehearsal.emulator"))  # it forks, to save
     assert started.stdin
     if way in ("success", "error"):
         started.stdin.write(f"{way}\n")
@@ -194,12 +194,17 @@ def story(folder: Path, until_step: str, kept: Path, *more: str) -> Iterator["su
     environment = {**os.environ, "HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp"), "PYTHONPATH": str(ROOT)}
     words = ["--size", "small", "--no-permissions", "--until", until_step, *more, str(kept)]
     command = [sys.executable, "-B", "-c", textwrap.dedent(AS_A_PERSON), *words]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "preexec_fn": hear_hangups}
     with subprocess.Popen(command, text=True, cwd=folder / "cwd", env=environment, **pipes) as started:  # type: ignore[call-overload]
         try:
             yield started
         finally:
             started.kill()
+
+
+def hear_hangups() -> None:
+    """A program that nohup started leaves SIGHUP ignored, in its children too."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def printed(started: "subprocess.Popen[str]", last: str) -> Iterator[str]:

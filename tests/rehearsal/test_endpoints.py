@@ -191,11 +191,11 @@ def tagged(hosting: Hosting) -> set[str]:
 
 
 def test_an_endpoint_whose_model_does_not_start_has_failed(hosting: Hosting, quick: host.Emulator) -> None:
-    before = servers(quick)
+    before = servers(quick)  # those of other tests may end meanwhile
     shown = hosting.endpoint("broken", hosting.config("broken", BROKEN))
     assert shown["EndpointStatus"] == "Failed"
     assert "did not pass the ping health check" in shown["FailureReason"]
-    assert servers(quick) == before
+    assert set(servers(quick)) <= set(before)
     with pytest.raises(ClientError, match="not found"):
         hosting.invoke("broken")
 

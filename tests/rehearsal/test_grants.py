@@ -51,7 +51,7 @@ def facts(*steps: str) -> Facts:
 def test_the_terminal_counts_by_role_and_tells_what_has_no_reason() -> None:
     told = list(grants.lines(facts("publish", "delete")))
     assert told[0].startswith("0 calls denied")
-    assert " ".join(told[1].split()) == "train (tooling) 1 used 2 unused, 1 without a known reason"
+    assert " ".join(told[1].split()) == "train 1 used 2 unused, 1 without a known reason"
     assert len(told) == 2
 
 

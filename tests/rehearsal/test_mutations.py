@@ -151,6 +151,7 @@ def test_what_has_a_reason_to_be_unused_is_granted_and_unused(roles: list[RoleFa
         f"{reason.role} {reason.statement} {action}"
         for reason in reasons()
         for action in reason.actions
+        if reason.size != "small"  # the story that was played has three accounts
         if is_stale(reason.statement, action, [role for role in roles if fnmatchcase(kind(role.arn), reason.role)])
     ]
     assert stale == [], "used after all, or no longer granted: remove them from rehearsal/report/unused.toml"
