@@ -58,6 +58,7 @@ def canary(world: World) -> None:
     releasing.require_shift(world, heard, old, new)
     releasing.require_canary(world, heard, old, new)
     releasing.require_serving(world, "prod", 2)
+    building.note_model(world, releasing.package(world, 2), "trained more carefully")  # it is approved now
 
 
 def push_hyperparameters(world: World, values: dict[str, str], message: str) -> str:
