@@ -317,13 +317,23 @@ MODIFIED = {
 THERE: Call = ("describe_change_set", PLACE, {"Status": "CREATE_COMPLETE", "Changes": [MODIFIED]})
 MISSING: Call = ("describe_change_set", PLACE, ("ChangeSetNotFound", "does not exist", 404))
 REMOVED: Call = ("delete_change_set", PLACE, {})
+TEMPLATES: tuple[Call, ...] = (
+    ("get_template", {"StackName": NAME, "TemplateStage": "Original"}, {"TemplateBody": "old"}),
+    ("get_template", {**PLACE, "TemplateStage": "Original"}, {"TemplateBody": "new"}),
+)
+
+
+def with_values(call: Call) -> Call:
+    """The same call, which asks for the values of properties too."""
+    return call[0], {**PLACE, "IncludePropertyValues": True}, call[2]
 
 
 def test_a_preview_is_deleted_and_one_of_a_killed_run_before_it() -> None:
-    with stubbed(
-        "cloudformation", THERE, REMOVED, ("create_change_set", None, {}), THERE, THERE, THERE, REMOVED
-    ) as client:
+    made: Call = ("create_change_set", None, {})
+    calls: tuple[Call, ...] = (THERE, REMOVED, made, THERE, with_values(THERE), *TEMPLATES, THERE, REMOVED)
+    with stubbed("cloudformation", *calls) as client:
         found = Stacks(client, pause=0).preview(NAME, "preview", "https://x", {})
+    assert (found.template_before, found.template_after) == ("old", "new")
     assert [(one.action, one.logical_id, one.replacement) for one in found.resources] == [("Modify", "Key", "True")]
     assert not found.is_empty
 
@@ -343,6 +353,7 @@ def test_an_update_without_a_changed_resource_may_still_have_something_to_do() -
     done: Call = ("describe_change_set", PLACE, {"Status": "CREATE_COMPLETE", "Changes": []})
     nothing: Call = ("describe_change_set", PLACE, {"Status": "FAILED", "StatusReason": "didn't contain changes"})
     for answer, is_empty in ((done, False), (nothing, True)):
-        calls: tuple[Call, ...] = (MISSING, ("create_change_set", None, {}), answer, answer, answer, REMOVED)
+        made: Call = ("create_change_set", None, {})
+        calls: tuple[Call, ...] = (MISSING, made, answer, with_values(answer), *TEMPLATES, answer, REMOVED)
         with stubbed("cloudformation", *calls) as client:
             assert Stacks(client, pause=0).preview(NAME, "preview", "https://x", {}).is_empty is is_empty

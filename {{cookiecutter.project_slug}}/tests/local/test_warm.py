@@ -132,7 +132,7 @@ def test_two_programs_draw_different_numbers(warm: WarmPython, tmp_path: Path) -
 def test_what_could_tell_the_difference_is_not_forked(warm: WarmPython, tmp_path: Path) -> None:
     assert forked(warm, script(tmp_path, "pass"), tmp_path)[0] == 0
     for argv, variables in (
-        ([sys.executable, "script.py"], {"OMP_NUM_THREADS": "1"}),
+        ([sys.executable, "script.py"], {"OMP_NUM_THREADS": "3"}),
         ([sys.executable, "-c", "pass"], {}),
         (["bash", "script.py"], {}),
     ):
