@@ -62,11 +62,13 @@ def lines(facts: Facts) -> Iterator[str]:
     if not ours or not facts.permissions_enforced or facts.outcome != "played":
         return
     denied = sum(len(role.denied) for role in facts.roles)
+    if not is_whole(facts):  # what a part of the story did not use says nothing
+        yield f"{denied} calls denied"
+        return
     yield f"{denied} calls denied; of what its roles are granted, the story used and did not use:"
     for role in ours:
-        known = sum(bool(grant.reason) for grant in role.unused)
         counts = f"{len(role.used):>4} used {len(role.unused):>4} unused"
-        yield f"  {_named(role, facts):<34}{counts}{_open(role, known, facts)}"
+        yield f"  {_named(role, facts):<34}{counts}{_open(role)}"
 
 
 def _named(role: RoleFact, facts: Facts) -> str:
@@ -75,10 +77,10 @@ def _named(role: RoleFact, facts: Facts) -> str:
     return kind(role.arn) if len(purposes) == len(facts.accounts) else f"{kind(role.arn)} ({', '.join(purposes)})"
 
 
-def _open(role: RoleFact, known: int, facts: Facts) -> str:
-    """How many of the unused nobody has a reason for; a story played in part says nothing about that."""
-    unknown = len(role.unused) - known
-    return f", {unknown} without a known reason" if unknown and is_whole(facts) else ""
+def _open(role: RoleFact) -> str:
+    """How many of the unused nobody has a reason for."""
+    unknown = sum(not grant.reason for grant in role.unused)
+    return f", {unknown} without a known reason" if unknown else ""
 
 
 def is_whole(facts: Facts) -> bool:

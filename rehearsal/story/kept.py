@@ -34,9 +34,10 @@ def words(world: World) -> Iterator[tuple[str, str]]:
     """What it is about, and an address or a command."""
     yield "report", _short(world.folder / "report.html")
     yield "look", f"{world.emulator.address}/_look/"
-    yield "AWS CLI", f". {_quoted(_settings(world))} && aws codepipeline list-pipelines"
+    ours = f". {_quoted(_settings(world))} &&"  # in each line: without it, a line would reach somebody's real account
+    yield "AWS CLI", f"{ours} aws codepipeline list-pipelines"
     for purpose, account in list(world.options.accounts.items())[1:]:
-        yield "", f"aws --profile {purpose} sagemaker list-endpoints   # account {account}"
+        yield "", f"{ours} aws --profile {purpose} sagemaker list-endpoints   # account {account}"
     if world.project.id:
         with suppress(ClientError, BotoCoreError):
             yield "git", f"git clone {repository.address(world)} {_quoted(_short(world.folder / 'my-clone'))}"
