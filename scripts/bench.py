@@ -257,6 +257,9 @@ def _serve(command: Callable[[int], list[str]], environ: dict[str, str], folder:
 
 
 def _newest_model(project: Path) -> Path:
+    """The model of the newest run; a first run makes one."""
+    if not any((project / ".local" / "s3").rglob("model.tar.gz")):
+        seconds(["make", "run"], project)
     return max((project / ".local" / "s3").rglob("model.tar.gz"), key=lambda path: path.stat().st_mtime)
 
 
