@@ -237,12 +237,13 @@ RELEASED = until(STORY, "staging")
             r"sagemaker-projects/sagemaker-p-\w+-dispatcher",
             (*CLONED, step(pushed)),
         ),
-        (
+        pytest.param(
             STAGE,
             "[cloudformation:CreateStack, cloudformation:UpdateStack]",
             "cloudformation:CreateStack",
             r"sagemaker-projects/sagemaker-staging-deploy",
             RELEASED,
+            marks=pytest.mark.bench,
         ),
     ],
     ids=["launch", "train", "dispatcher", "deploy"],
