@@ -44,6 +44,7 @@ def main() -> None:
     state.mkdir(parents=True, exist_ok=True)
     _allow_files()
     listening = _listen(options.port)
+    os.environ.setdefault(processes.MARK, f"emulator-{os.getpid()}")  # of somebody who started it by hand
     _environment(state, listening.getsockname()[1], options.enforce)
     _log_to(state / "log")
     asyncio.run(_serve(state, listening))
@@ -70,7 +71,6 @@ def _listen(port: int) -> socket.socket:
 
 def _environment(state: Path, port: int, enforce: bool) -> None:
     """Set what ministack reads when it is imported; nothing of the caller's AWS settings may remain."""
-    os.environ.setdefault(processes.MARK, f"emulator-{os.getpid()}")  # of somebody who started it by hand
     for name in [name for name in os.environ if name.startswith(("AWS_", "MINISTACK_", "LOCALSTACK_"))]:
         del os.environ[name]
     os.environ.update(
