@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rehearsal.faults import building, edge
 from rehearsal.faults.fault import fault
 from rehearsal.faults.refusing import refuses, run
-from rehearsal.faults.stacks import require_failed, require_succeeded, retry
+from rehearsal.faults.stacks import require_failed, require_retry_to_release
 from rehearsal.story import checkpoint, creating, pipelines, publishing, releasing
 from rehearsal.story.world import World, expect
 
@@ -40,9 +40,7 @@ def killed_while_deploying(world: World) -> None:
         formation = again.client("cloudformation", "engineer", "prod")
         formation.continue_update_rollback(StackName=f"sagemaker-{again.project.full_name}-prod-endpoint")
         again.wait(lambda: _rolled_back(again), "the rollback to be continued", PATIENCE, again.logs / "log")
-        retry(again, again.kept["release"], "Production")
-        require_succeeded(again, again.kept["release"], "Production/Endpoint")
-        releasing.require_serving(again, "prod", 2)
+        require_retry_to_release(again)
         again.say(words)
 
 

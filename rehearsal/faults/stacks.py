@@ -45,9 +45,7 @@ def stack_of_production_in_progress(world: World) -> None:
         words = require_failed(world, world.kept["release"], "Production/Endpoint", "UPDATE_IN_PROGRESS")
     world.wait(lambda: _settled(world, "prod"), "the other update to end", PATIENCE, world.logs / "log")
     releasing.require_serving(world, "prod", 1)
-    retry(world, world.kept["release"], "Production")
-    require_succeeded(world, world.kept["release"], "Production/Endpoint")
-    releasing.require_serving(world, "prod", 2)
+    require_retry_to_release(world)
     world.say(words)
 
 
@@ -125,6 +123,13 @@ def retry(world: World, execution: str, stage: str) -> None:
         pipelineExecutionId=execution,
         retryMode="FAILED_ACTIONS",
     )
+
+
+def require_retry_to_release(world: World) -> None:
+    """A retry of production succeeds, and version 2 serves there."""
+    retry(world, world.kept["release"], "Production")
+    require_succeeded(world, world.kept["release"], "Production/Endpoint")
+    releasing.require_serving(world, "prod", 2)
 
 
 def require_succeeded(world: World, execution: str, name: str) -> None:
