@@ -276,7 +276,7 @@ def test_no_process_is_left_of_a_publication(tmp_path: Path, way: str) -> None:
 @pytest.fixture(scope="module")
 def hosting(emulator: Emulator) -> Hosting:
     """An endpoint that tells where its home is."""
-    found = Hosting(Account(emulator, "100000000077"))
+    found = Hosting(Account(emulator, "700000000001"))
     assert found.endpoint("e", found.config("c", HOME, 1))["EndpointStatus"] == "InService"
     return found
 
