@@ -10,6 +10,8 @@ INSTALLED = .venv/$(subst $(EMPTY) ,+,$(strip $(1))).installed
 # With EXTRA_GROUPS=dev in the environment, as in CodeBuild, everything is installed in one go; else checks and tests add it.
 DEV = install $(if $(filter dev,$(EXTRA_GROUPS)),,$(call INSTALLED,dev))
 GROUP_FILE ?= pyproject.toml
+# pip takes two seconds to find uv, so what it installed is kept beside what uv keeps, under the checksum of version and hashes.
+KEPT_UV = $${UV_CACHE_DIR:-$$HOME/.cache/uv}/uv-$$(cksum < .venv/uv.txt | tr ' ' -)
 # uv's wheels fit every Python: pip need not hold each of the 6,000 that the index lists against all the tags of this one.
 UV_WHEEL := --implementation py --abi none --only-binary :all: --no-deps --no-compile --require-hashes
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-emit-index-url \
@@ -35,7 +37,7 @@ endif
 .DELETE_ON_ERROR:
 
 .venv/uv.installed: requirements.lock
-	@$(WITH_INDEX) for python in $(PYTHON); do \
+	@for python in $(PYTHON); do \
 	    python=$$($$python -c 'import sys, venv; sys.version_info < (3, 11) or print(sys.executable)' 2>/dev/null); [ -n "$$python" ] && break; \
 	done; \
 	if [ -z "$$python" ]; then \
@@ -44,12 +46,15 @@ endif
 	echo "Setting up .venv with $$("$$python" --version)"; \
 	"$$python" -m venv --clear --without-pip .venv; \
 	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.txt; \
+	kept="$(KEPT_UV)"; \
+	if "$$kept" --version >/dev/null 2>&1; then cp "$$kept" $(BIN)/uv; exit; fi; \
 	if ! "$$python" -c 'import pip' 2>/dev/null; then \
 	    $(PY) -m ensurepip >/dev/null 2>&1 && python=$(PY) || \
 	    { echo "$$python has neither pip nor ensurepip: install them (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }; \
 	fi; \
-	PIP_REQUIRE_VIRTUALENV=0 PIP_USER=0 PIP_ROOT_USER_ACTION=ignore "$$python" -m pip install --quiet --disable-pip-version-check $(UV_WHEEL) --target .venv/uv -r .venv/uv.txt && \
-	mv .venv/uv/bin/* $(BIN)/ && rm -r .venv/uv .venv/uv.txt
+	$(WITH_INDEX) PIP_REQUIRE_VIRTUALENV=0 PIP_USER=0 PIP_ROOT_USER_ACTION=ignore "$$python" -m pip install --quiet --disable-pip-version-check $(UV_WHEEL) --target .venv/uv -r .venv/uv.txt && \
+	mv .venv/uv/bin/* $(BIN)/ && rm -r .venv/uv || exit; \
+	if mkdir -p "$${kept%/*}" && cp $(BIN)/uv "$$kept.$$$$"; then mv "$$kept.$$$$" "$$kept"; fi 2>/dev/null
 	@touch $@
 
 .venv/%.installed: .venv/uv.installed

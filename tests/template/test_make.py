@@ -148,3 +148,27 @@ def test_an_interrupted_installation_is_repeated(project: Path, shell: Shell) ->
     assert "Installing the groups local" in shell.do("make", ".venv/local.installed", folder=project)
     (project / "requirements.lock").touch()
     assert "Setting up .venv" in shell.do("make", ".venv/local.installed", folder=project)
+
+
+@pytest.mark.slow
+def test_uv_is_fetched_once_and_again_when_spoilt(
+    project: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of one machine's builds only the first asks the index for uv; the hashes of the lock say which is meant."""
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    setup = ("make", "--always-make", ".venv/uv.installed")
+    nowhere = (
+        *setup,
+        "WITH_INDEX=export PIP_INDEX_URL=http://127.0.0.1:9/ PIP_FIND_LINKS= PIP_EXTRA_INDEX_URL= PIP_RETRIES=0;",
+    )
+    assert shell.run(*nowhere, folder=project).code != 0
+    shell.do(*setup, folder=project)
+    (kept,) = (tmp_path / "cache").glob("uv-*")
+    shell.do(*nowhere, folder=project)
+    assert (project / ".venv" / "bin" / "uv").read_bytes() == kept.read_bytes()
+    kept.write_bytes(kept.read_bytes()[:1000])
+    assert shell.run(*nowhere, folder=project).code != 0
+    shell.do(*setup, folder=project)
+    lock = project / "requirements.lock"
+    lock.write_text(re.sub(r"(?<=^uv==)(.*?)(?=^\w)", spoiled, lock.read_text("utf-8"), flags=re.M | re.S), "utf-8")
+    assert "DO NOT MATCH THE HASHES" in shell.run(*setup, folder=project).text
