@@ -31,6 +31,8 @@ class Budget:
     seconds: float = 6
     requests_per_second: float = 50
     concurrency: int = 8
+    # A load that misses the latency is repeated: one stall of whatever shares the machine does not end a release.
+    attempts: int = 3
     p99_milliseconds: float = 500
     error_share: float = 0.01
     timeout_seconds: float = 10
@@ -46,11 +48,13 @@ class Budget:
 
 # What follows from parameters of the templates, as their sum.
 _OF_PARAMETERS = {"p99_milliseconds": ("MaxModelLatencyMs", "MaxOverheadLatencyMs"), "error_share": ("Max5xxShare",)}
+_WHOLE = {"concurrency", "attempts"}
 # Low and high of each key of Verify. A load test is no denial of service: it is bounded in every direction.
 _LIMITS: dict[str, tuple[float, float]] = {
     "seconds": (1, 900),
     "requests_per_second": (0.1, 1000),
     "concurrency": (1, 64),
+    "attempts": (1, 10),
     "p99_milliseconds": (1, 60_000),
     "error_share": (0, 1),
     "timeout_seconds": (0.1, 60),
@@ -86,9 +90,9 @@ def load(folder: Path, stage: str) -> StageConfig:
 
 
 def _budget(parameters: Mapping[str, str], verify: Mapping[str, float]) -> Budget:
-    numbers = {**_limits(parameters), **{key: float(value) for key, value in verify.items()}}
-    concurrency = int(numbers.pop("concurrency", Budget.concurrency))
-    return Budget(**numbers, concurrency=concurrency)
+    numbers: dict[str, Any] = {**_limits(parameters)}
+    numbers |= {key: int(value) if key in _WHOLE else float(value) for key, value in verify.items()}
+    return Budget(**numbers)
 
 
 def _limits(parameters: Mapping[str, str]) -> dict[str, float]:
@@ -160,7 +164,7 @@ def _verify_problems(verify: Mapping[str, Any], file: str) -> Iterator[str]:
         low, high = _LIMITS[key]
         if not _is_number(value) or not low <= value <= high:
             yield f"{file} Verify.{key}: must be a number from {low:g} to {high:g}; found {json.dumps(value)}"
-        elif key == "concurrency" and value != int(value):
+        elif key in _WHOLE and value != int(value):
             yield f"{file} Verify.{key}: must be a whole number; found {json.dumps(value)}"
 
 

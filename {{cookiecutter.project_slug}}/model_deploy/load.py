@@ -56,6 +56,18 @@ class Tally:
         return ordered[max(0, math.ceil(share * len(ordered)) - 1)] * 1000 if ordered else 0.0
 
     @property
+    def is_slow(self) -> bool:
+        """Whether the latency of the budget is missed, by those that were answered or by what could not be sent."""
+        late = self.slow > (1 - P99) * self.planned or self.quantile(P99) > self.budget.p99_milliseconds
+        return late or self.done < self.planned
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether more requests failed than the budget allows."""
+        allowed = self.budget.error_share
+        return self.error_share > allowed or len(self.failures) > allowed * self.planned
+
+    @property
     def is_lost(self) -> bool:
         """Whether the budget is broken whatever the rest of the planned requests do."""
         return len(self.failures) > self.budget.error_share * self.planned or self.slow > (1 - P99) * self.planned

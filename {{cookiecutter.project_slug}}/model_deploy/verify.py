@@ -162,18 +162,25 @@ class Verification:
     def _load(self) -> Tally:
         if self._site.is_async:
             raise SkippedError("an asynchronous endpoint answers from a queue")
-        if not hasattr(self, "_tally"):
-            kind = contract.JSON if contract.JSON in self._kinds() else self._kinds()[0]
-            rows = self._contract.sample
-            requests = [Request(contract.write(self._contract, [row], kind), kind) for row in rows]
-            self._tally = load.run(self._site.target, requests, self.budget, self.watch)
-            self.facts["load"] = _figures(self._tally)
-        return self._tally
+        if not hasattr(self, "_tallies"):
+            self._tallies = list(self._loads())
+            self.facts["load"] = _figures(self._tallies[-1]) | {"attempts": len(self._tallies)}
+        return self._tallies[-1]
+
+    def _loads(self) -> Iterator[Tally]:
+        """The load, again if only its latency was missed, as often as the budget says."""
+        kind = contract.JSON if contract.JSON in self._kinds() else self._kinds()[0]
+        requests = [Request(contract.write(self._contract, [row], kind), kind) for row in self._contract.sample]
+        for _ in range(self.budget.attempts):
+            tally = load.run(self._site.target, requests, self.budget, self.watch)
+            yield tally
+            if tally.is_failing or not tally.is_slow:
+                return
 
     def _keeps_error_budget(self) -> str:
         tally, budget = self._load(), self.budget
         found = f"{len(tally.failures)} of {tally.done} requests failed ({tally.error_share:.2%})"
-        if tally.error_share > budget.error_share or len(tally.failures) > budget.error_share * tally.planned:
+        if tally.is_failing:
             raise VerifyError(f"{found}, allowed are {budget.error_share:.2%}; the first: {tally.failures[0]}")
         return found
 
@@ -181,6 +188,9 @@ class Verification:
         tally, budget = self._load(), self.budget
         p50, p99 = tally.quantile(0.5), tally.quantile(load.P99)
         found = f"p50 {p50:.0f} ms, p99 {p99:.0f} ms at {budget.requests_per_second:g} requests/s"
+        if len(self._tallies) > 1:
+            before = " and ".join(f"{each.quantile(load.P99):.0f}" for each in self._tallies[:-1])
+            found += f", after a p99 of {before} ms"
         if p99 > budget.p99_milliseconds or tally.slow > (1 - load.P99) * tally.planned:
             stopped = f" (stopped after {tally.done} of {tally.planned})" if tally.done < tally.planned else ""
             raise VerifyError(f"{found}{stopped}; allowed is a p99 of {budget.p99_milliseconds:g} ms")
@@ -199,7 +209,8 @@ class Verification:
             raise SkippedError(self._site.capture_reason)
         if self.budget.capture_wait_seconds == 0:
             raise SkippedError("Verify.capture_wait_seconds is 0")
-        expected = self._tally.done * captured.percent / 100 if hasattr(self, "_tally") else 0
+        sent = sum(tally.done for tally in getattr(self, "_tallies", []))
+        expected = sent * captured.percent / 100
         if expected < ENOUGH:
             raise SkippedError(f"at {captured.percent:g} % of so few requests it would be chance")
         found = capture.await_arrival(

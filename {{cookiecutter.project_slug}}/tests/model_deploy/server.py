@@ -22,6 +22,7 @@ class Behaviour:
     """What this server does differently."""
 
     seconds: float = 0
+    slow_requests: int = 1_000_000
     every_fails: int = 0
     status: int = 503
     accepts_missing_columns: bool = False
@@ -49,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
             behaviour.requests += 1
             behaviour.connections.add(self.client_address)
             fails = behaviour.every_fails and behaviour.requests % behaviour.every_fails == 0
-        time.sleep(behaviour.seconds)
+        time.sleep(behaviour.seconds if behaviour.requests <= behaviour.slow_requests else 0)
         if behaviour.hangs_up:
             self.close_connection = True
             return

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -152,11 +153,26 @@ def test_a_slow_server_fails_the_latency_budget_and_is_left_early(verify: Verify
     assert result.name == "it answers within the latency budget"
     assert "allowed is a p99 of 20 ms" in result.detail
     assert "(stopped after" in result.detail
-    assert behaviour.requests < 100
+    assert found.facts["load"]["attempts"] == 3
+    assert behaviour.requests < 300
+
+
+def test_a_stall_is_measured_again_and_told(verify: Verify) -> None:
+    behaviour = Behaviour(seconds=0.3, slow_requests=12)
+    found = verify(behaviour)
+    assert found.failed == []
+    assert found.facts["load"]["attempts"] == 2
+    (result,) = [result for result in found.results if result.name == "it answers within the latency budget"]
+    assert re.search(r"requests/s, after a p99 of \d+ ms", result.detail)
+
+
+def test_errors_are_not_measured_again(verify: Verify) -> None:
+    found = verify(Behaviour(every_fails=5), replace(BUDGET, error_share=0.02))
+    assert found.facts["load"]["attempts"] == 1
 
 
 def test_a_server_that_cannot_keep_the_rate_fails(verify: Verify) -> None:
-    budget = replace(BUDGET, seconds=0.5, requests_per_second=200, concurrency=1, p99_milliseconds=2000)
+    budget = replace(BUDGET, seconds=0.5, requests_per_second=200, concurrency=1, p99_milliseconds=2000, attempts=1)
     result = failure(verify(Behaviour(seconds=0.12), budget))
     assert "requests could be sent: 1 at a time are too few" in result.detail
 
