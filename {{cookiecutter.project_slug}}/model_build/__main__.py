@@ -143,14 +143,17 @@ def _run(options: argparse.Namespace) -> None:
     from model_build import aws
 
     settings, sagemaker = _upsert(options)
-    champion = aws.champion_uri(sagemaker, settings.model_package_group)
-    parameters = {"ChampionModelUri": champion} if champion else {}
+    champion = aws.champion(sagemaker, settings.model_package_group)
+    parameters = {"ChampionModelUri": champion.uri} if champion else {}
     execution = aws.start(sagemaker, settings.pipeline_name, parameters)
     print(f"Started {execution}", flush=True)
     if options.no_wait:
         return
-    for steps in aws.watch(sagemaker, execution):
-        print(" · ".join(f"{step.name} {step.status}" for step in steps), flush=True)
+    try:
+        for steps in aws.watch(sagemaker, execution):
+            print(" · ".join(f"{step.name} {step.status}" for step in steps), flush=True)
+    except aws.ExecutionFailedError as error:
+        raise (champion.explain(error) if champion else error) from None
     print(f"Succeeded: a new version in model package group {settings.model_package_group} waits for approval.")
 
 

@@ -34,6 +34,26 @@ class Step:
     reason: str
 
 
+@dataclass(frozen=True)
+class Champion:
+    """The version that every new model is compared with: the one approved last, and its model.tar.gz."""
+
+    package_arn: str
+    uri: str
+
+    def explain(self, error: ExecutionFailedError) -> ExecutionFailedError:
+        """The same error, and what to do where it is about this version's data; SageMaker names only the object."""
+        if self.uri not in str(error):
+            return error
+        group, version = self.package_arn.rsplit("/", 2)[1:]
+        reject = f"--model-package-arn {self.package_arn} --model-approval-status Rejected"
+        return ExecutionFailedError(
+            f"{error}\n{self.uri} is the model of version {version} of {group}, the one approved last, which every new "
+            f"model is compared with. If it is gone, approve another version, or reject this one "
+            f"(aws sagemaker update-model-package {reject}); then train again."
+        )
+
+
 def require_account(settings: Settings) -> None:
     """Refuse to talk to AWS with the stand-ins that a laptop uses.
 
@@ -81,8 +101,8 @@ def upsert(sagemaker: Any, settings: Settings, definition: str) -> str:
     return arn
 
 
-def champion_uri(sagemaker: Any, group: str) -> str | None:
-    """The model.tar.gz of the version that was approved last, or None.
+def champion(sagemaker: Any, group: str) -> Champion | None:
+    """The version that was approved last, or None.
 
     ListModelPackages cannot sort by approval, so the time at which an approved version was last modified stands for it.
     """
@@ -99,7 +119,7 @@ def champion_uri(sagemaker: Any, group: str) -> str | None:
     if not packages:
         return None
     newest = max(packages, key=lambda package: package.get("LastModifiedTime") or package["CreationTime"])
-    return str(newest["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
+    return Champion(newest["ModelPackageArn"], newest["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
 
 
 def _described(sagemaker: Any, arn: str) -> Iterator[dict[str, Any]]:
