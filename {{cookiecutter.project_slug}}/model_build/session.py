@@ -8,11 +8,12 @@ import functools
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from botocore import loaders
+from botocore import session as sessions
 
 from model_build.tables import LOCAL_ACCOUNT
 
@@ -21,7 +22,9 @@ OFFLINE = {
     "AWS_EC2_METADATA_DISABLED": "true",  # the SDK opens sessions of its own, which look for credentials
     "AWS_DEFAULT_REGION": os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
 }
-# Its dozen clients, and the next definition of the same process, read the same API models: once.
+# Its dozen clients, and the next definition of the same process, read the same API models: once. Both of these
+# modules hold a name for what makes a loader, so that a patch of the first alone misses what is imported already.
+_LOADING = (loaders, sessions)
 _shared_loader = functools.cache(loaders.create_loader)
 QUIET = {"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}}}
 
@@ -33,15 +36,20 @@ def offline() -> Iterator[None]:
     os.environ.update(OFFLINE)
     disabled, create_loader = logging.root.manager.disable, loaders.create_loader
     logging.disable(logging.WARNING)  # the SDK narrates every call, and resets the levels of its own loggers
-    loaders.create_loader = _shared_loader
+    _load_with(_shared_loader)
     try:
         with warnings.catch_warnings(action="ignore"):
             yield
     finally:
-        loaders.create_loader = create_loader
+        _load_with(create_loader)
         logging.disable(disabled)
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _load_with(create_loader: Callable[..., Any]) -> None:
+    for module in _LOADING:
+        module.create_loader = create_loader
 
 
 def offline_session(bucket: str, region: str) -> Any:

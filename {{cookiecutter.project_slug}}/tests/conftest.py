@@ -1,7 +1,11 @@
 """What every test of the project relies on."""
 
+import functools
 import os
 import signal
+from typing import Any
+
+import pytest
 
 # Tables of some hundred rows: threads would wait for one another longer than they compute. Set while this file is read:
 # the conftest.py below it load XGBoost, which looks once.
@@ -25,3 +29,18 @@ def pytest_configure() -> None:
         del os.environ[name]
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@functools.cache
+def _loader(search_path: str | None = None) -> Any:
+    from botocore import loaders
+
+    return loaders.create_loader(search_path)
+
+
+@pytest.fixture
+def api_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """botocore's models of AWS's APIs are read once: each session's clients would read megabytes of JSON anew."""
+    from botocore import session
+
+    monkeypatch.setattr(session, "create_loader", _loader)

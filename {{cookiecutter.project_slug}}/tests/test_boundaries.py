@@ -1,6 +1,7 @@
 """The halves meet at the model package group only, and the SageMaker SDK stays where it can be changed."""
 
 import ast
+import functools
 import sys
 from pathlib import Path
 
@@ -16,12 +17,13 @@ USES_SDK = {"training.py", "blocks.py", "session.py"}
 INSIDE_JOBS = {"numpy", "xgboost", "model_build"}
 
 
-def imported(path: Path) -> set[str]:
+@functools.cache
+def imported(path: Path) -> frozenset[str]:
     """The top-level packages that a file imports, anywhere in it."""
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
-    return {name.partition(".")[0] for name in names}
+    return frozenset(name.partition(".")[0] for name in names)
 
 
 @pytest.mark.parametrize("package", FOREIGN)

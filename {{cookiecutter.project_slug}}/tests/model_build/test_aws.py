@@ -16,6 +16,7 @@ from model_build.settings import SettingsError
 from model_build.tables import Settings
 from tests.model_build.conftest import Load
 
+pytestmark = pytest.mark.usefixtures("api_models")
 ENVIRONMENT = {
     "ARTIFACT_BUCKET": "artifacts",
     "PIPELINE_ROLE_ARN": "arn:aws:iam::222222222222:role/pipeline",
@@ -88,13 +89,24 @@ def _register(sagemaker: Any, model: str) -> str:
 
 
 def test_the_champion_is_the_version_approved_last(sagemaker: Any) -> None:
-    assert aws.champion_uri(sagemaker, "churn-p-1") is None
+    assert aws.champion(sagemaker, "churn-p-1") is None
     sagemaker.create_model_package_group(ModelPackageGroupName="churn-p-1")
     first, second = _register(sagemaker, "1.tar.gz"), _register(sagemaker, "2.tar.gz")
-    assert aws.champion_uri(sagemaker, "churn-p-1") is None
+    assert aws.champion(sagemaker, "churn-p-1") is None
     for arn in (second, first):  # the older version is approved last: a rollback
         sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
-    assert aws.champion_uri(sagemaker, "churn-p-1") == "s3://artifacts/1.tar.gz"
+    assert aws.champion(sagemaker, "churn-p-1") == aws.Champion(first, "s3://artifacts/1.tar.gz")
+
+
+def test_a_failure_for_want_of_the_champions_data_names_its_version_and_the_way_out() -> None:
+    arn, uri = "arn:aws:sagemaker:eu-west-1:222222222222:model-package/churn-p-1/7", "s3://artifacts/7.tar.gz"
+    champion = aws.Champion(arn, uri)
+    told = str(champion.explain(aws.ExecutionFailedError(f"Evaluate: no S3 objects found under {uri}")))
+    assert told.startswith(f"Evaluate: no S3 objects found under {uri}")
+    assert "version 7 of churn-p-1" in told
+    assert f"update-model-package --model-package-arn {arn} --model-approval-status Rejected" in told
+    other = aws.ExecutionFailedError("Train: no capacity")
+    assert champion.explain(other) is other
 
 
 def test_a_version_that_is_deleted_after_it_was_listed_is_no_champion(
@@ -113,7 +125,7 @@ def test_a_version_that_is_deleted_after_it_was_listed_is_no_champion(
         return describe(ModelPackageName=ModelPackageName)
 
     monkeypatch.setattr(sagemaker, "describe_model_package", missing)
-    assert aws.champion_uri(sagemaker, "churn-p-1") == "s3://artifacts/1.tar.gz"
+    assert aws.champion(sagemaker, "churn-p-1") == aws.Champion(kept, "s3://artifacts/1.tar.gz")
 
 
 def _watched(

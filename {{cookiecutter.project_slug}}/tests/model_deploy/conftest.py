@@ -92,6 +92,11 @@ def content(version: int, status: str = "Approved", minutes: int = 0, **changes:
     } | changes
 
 
+@pytest.fixture(autouse=True)
+def _api_models(api_models: None) -> None:
+    """For all the clients here."""
+
+
 @pytest.fixture
 def settings() -> Settings:
     return settings_module.load(ROOT, ENVIRONMENT)

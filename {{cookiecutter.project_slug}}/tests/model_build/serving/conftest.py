@@ -22,7 +22,9 @@ def binary(mixed: Flow) -> Model:
 
 @pytest.fixture(scope="session")
 def multiclass(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return completed(tmp_path_factory.mktemp("wine"), bundled("wine"), config("target", "multiclass"), *FEW).model()
+    return completed(
+        tmp_path_factory.mktemp("wine"), bundled("wine_data"), config("target", "multiclass"), *FEW
+    ).model()
 
 
 @pytest.fixture(scope="session")

@@ -10,42 +10,38 @@ from hypothesis import strategies as st
 from model_build.serving.app import answer
 from model_build.serving.inference import Model
 from model_build.serving.payload import CONTENT_TYPES
+from tests.model_build.serving.texts import text
 
 NAMES = ["größe", "Stadt, Land", "since", "noisy", "visits", "churn", "Kunden_ID", "instances", "features"]
 SCALARS = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=12)
-    | st.sampled_from(["1", "NA", "2015-01-01"])
+    st.none() | st.booleans() | st.integers() | st.floats() | text(12) | st.sampled_from(["1", "NA", "2015-01-01"])
 )
 CELLS = (
     SCALARS
     | st.integers(min_value=10**30, max_value=10**320)
     | st.recursive(SCALARS, lambda inner: st.lists(inner), max_leaves=4)
 )
-OBJECTS = st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=6), CELLS, max_size=9)
+OBJECTS = st.dictionaries(st.sampled_from(NAMES) | text(6), CELLS, max_size=9)
 WHOLE = st.fixed_dictionaries(dict.fromkeys(NAMES[:5], CELLS))
 ROWS = st.lists(OBJECTS | WHOLE | st.lists(CELLS, max_size=7) | CELLS, max_size=4)
 DOCUMENTS = ROWS | OBJECTS | WHOLE | st.fixed_dictionaries({"instances": ROWS}) | CELLS
-KINDS = st.sampled_from(
-    [*CONTENT_TYPES, "text/csv; header=present", "text/csv; header=absent", "text/plain"]
-) | st.text(max_size=20)
-ACCEPTS = st.sampled_from(["", "*/*", *CONTENT_TYPES, "text/html, */*;q=0.5"]) | st.text(max_size=20)
+KINDS = st.sampled_from([*CONTENT_TYPES, "text/csv; header=present", "text/csv; header=absent", "text/plain"]) | text(
+    20
+)
+ACCEPTS = st.sampled_from(["", "*/*", *CONTENT_TYPES, "text/html, */*;q=0.5"]) | text(20)
 
 fuzz = settings(deadline=None, max_examples=300)
 
 
 def check(model: Model, body: bytes, kind: str, accept: str) -> None:
     status, content_type, answered = answer(model, body, kind, accept)
-    text = answered.decode("utf-8")
+    told = answered.decode("utf-8")
     if status == 200:
         assert content_type in CONTENT_TYPES
-        assert "nan" not in text.lower()
+        assert "nan" not in told.lower()
     else:
         assert status in (400, 406, 415)
-        error = json.loads(text)["error"]
+        error = json.loads(told)["error"]
         assert error.endswith(".")
         assert "\n" not in error
 

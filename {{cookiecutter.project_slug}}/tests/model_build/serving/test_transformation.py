@@ -21,6 +21,7 @@ from model_build.serving.transformation import (
     UnfitValueError,
     nearest,
 )
+from tests.model_build.serving.texts import text
 
 NAN = float("nan")
 TARGET = Target("y", "binary", ("no", "yes"))
@@ -107,7 +108,7 @@ def test_no_rows() -> None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(st.tuples(st.text(max_size=8), st.text(max_size=8), st.dates().map(str)), min_size=1, max_size=12))
+@given(st.lists(st.tuples(text(8), text(8), st.dates().map(str)), min_size=1, max_size=12))
 def test_rows_are_independent(rows: list[tuple[str, str, str]]) -> None:
     """Many rows at once give what each gives alone: batch and single predictions cannot differ."""
     unfit: set[str] = set()

@@ -14,7 +14,7 @@ def churn(tmp_path_factory: pytest.TempPathFactory) -> Flow:
 
 @pytest.fixture(scope="session")
 def wine(tmp_path_factory: pytest.TempPathFactory) -> Flow:
-    return completed(tmp_path_factory.mktemp("wine"), bundled("wine"), config("target", "multiclass"))
+    return completed(tmp_path_factory.mktemp("wine"), bundled("wine_data"), config("target", "multiclass"))
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,13 @@
 """Runs the steps on a table as the pipeline does: folders, arguments, exit codes."""
 
 import csv
+import gzip
 import io
 import json
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -123,10 +125,27 @@ def completed(root: Path, table: Table | bytes, settings: Mapping[str, Any], *hy
 
 
 def bundled(name: str) -> list[list[Any]]:
-    """A real data set that scikit-learn ships, with the target's names as the last column."""
-    from sklearn import datasets
+    """A real data set that scikit-learn ships, the target as the last column; its files only, not its import."""
+    return _diabetes() if name == "diabetes" else _classes(f"{name}.csv")
 
-    data: Any = getattr(datasets, f"load_{name}")()
-    labels = data.target.tolist() if name == "diabetes" else [str(data.target_names[code]) for code in data.target]
-    header = [*data.feature_names, "target"]
-    return [header, *([*row, label] for row, label in zip(data.data.tolist(), labels, strict=True))]
+
+def _classes(file: str) -> list[list[Any]]:
+    """A file that begins with how many rows and columns follow, and the names of the classes."""
+    (_, columns, *classes), *rows = csv.reader((_shipped() / file).read_text(encoding="utf-8").splitlines())
+    header = [f"measure {number}" for number in range(int(columns))]
+    return [[*header, "target"], *([*row[:-1], classes[int(row[-1])]] for row in rows)]
+
+
+def _diabetes() -> list[list[Any]]:
+    """Rows in one file, the target in another."""
+    files = ("diabetes_data_raw.csv.gz", "diabetes_target.csv.gz")
+    rows, targets = (gzip.decompress((_shipped() / file).read_bytes()).decode().splitlines() for file in files)
+    header = ["age", "sex", "bmi", "bp", *(f"s{number}" for number in range(1, 7)), "target"]
+    return [header, *([*row.split(), float(target)] for row, target in zip(rows, targets, strict=True))]
+
+
+def _shipped() -> Path:
+    """Where the data sets are: found without importing what is there."""
+    package = find_spec("sklearn")
+    assert package and package.origin
+    return Path(package.origin).parent / "datasets" / "data"

@@ -1,4 +1,4 @@
-"""A file of a million rows needs no more memory than a small one, but for the column that is held to split."""
+"""A file of four times the rows needs no more memory, but for the column that is held to split."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ from tests.model_build.steps.flow import config
 
 CHUNK = 50_000
 # The target, its parts and a permutation are held: about 40 bytes a row.
-GROWTH_MB = 60
+GROWTH_MB = 24
 
 # Linux hands a parent's ru_maxrss on to its child; VmHWM belongs to the program itself.
 MEASURE = """
@@ -62,7 +62,7 @@ def peak_mb(folder: Path, rows: int) -> float:
 
 @pytest.mark.slow
 def test_memory_is_bounded(tmp_path: Path) -> None:
-    small, large = peak_mb(tmp_path / "small", 250_000), peak_mb(tmp_path / "large", 1_000_000)
-    print(f"peak: {small:.0f} MB for 250 000 rows, {large:.0f} MB for 1 000 000")
+    small, large = peak_mb(tmp_path / "small", 100_000), peak_mb(tmp_path / "large", 400_000)
+    print(f"peak: {small:.0f} MB for 100 000 rows, {large:.0f} MB for 400 000")
     assert large < 400
     assert large - small < GROWTH_MB

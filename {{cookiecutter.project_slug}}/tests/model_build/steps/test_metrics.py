@@ -1,65 +1,135 @@
-"""Our formulas are scikit-learn's; the document is SageMaker's schema and JSON that any parser reads."""
+"""Our formulas find what counting finds, and scikit-learn; the document is SageMaker's schema and plain JSON."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sklearn import metrics as sklearn
 
 from model_build.steps import metrics
+from tests.model_build.steps import counted
 
 Labels = NDArray[np.float64]
-
-
-@st.composite
-def binary(draw: st.DrawFn) -> tuple[Labels, Labels]:
-    size = draw(st.integers(1, 60))
-    labels = draw(st.lists(st.integers(0, 1), min_size=size, max_size=size))
-    scores = draw(st.lists(st.sampled_from([0.0, 0.1, 0.5, 0.5000001, 0.7, 1.0]), min_size=size, max_size=size))
-    return np.array(labels, dtype=float), np.array(scores)
-
-
-@settings(deadline=None, max_examples=150)
-@given(binary())
-def test_binary_equals_sklearn(case: tuple[Labels, Labels]) -> None:
-    labels, scores = case
-    found, guess = metrics.values("binary", labels, scores), (scores >= 0.5).astype(float)
-    expected = {"accuracy": sklearn.accuracy_score(labels, guess)}
-    for name, beta in F_SCORES:
-        scored = sklearn.precision_recall_fscore_support(labels, guess, beta=beta, average="binary", zero_division=0.0)
-        expected |= dict(zip(("precision", "recall", f"f{name}"), scored, strict=False))
-    if len(set(labels)) == 2:
-        expected["auc"] = sklearn.roc_auc_score(labels, scores)
-    for name, value in expected.items():
-        assert found[name] == pytest.approx(value), name
-    assert ("auc" in found) == ("auc" in expected)
-
-
 F_SCORES = (("0_5", 0.5), ("1", 1.0), ("2", 2.0))
 
 
-@settings(deadline=None, max_examples=100)
-@given(st.integers(1, 60), st.integers(2, 6), st.integers(0, 10_000))
-def test_multiclass_equals_sklearn(size: int, classes: int, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    labels, scores = random.integers(0, classes, size).astype(float), random.random((size, classes))
-    guess, found = scores.argmax(axis=1), metrics.values("multiclass", labels, scores)
-    weighted: dict[str, Any] = {"average": "weighted", "zero_division": 0.0}
-    assert found["accuracy"] == pytest.approx(sklearn.accuracy_score(labels, guess))
-    for name, beta in F_SCORES:
-        *expected, _ = sklearn.precision_recall_fscore_support(labels, guess, beta=beta, **weighted)
-        names = ("weighted_precision", "weighted_recall", f"weighted_f{name}")
-        assert [found[name] for name in names] == pytest.approx(expected)
+def binary_cases() -> Iterator[tuple[Labels, Labels]]:
+    """Of every size from one row on, with few or many positives or none, and scores that tie."""
+    for size in range(1, 61):
+        for share in (0.0, 0.1, 0.5, 0.9, 1.0):
+            random = np.random.default_rng([size, int(share * 10)])
+            scores = random.choice([0.0, 0.1, 0.5, 0.5000001, 0.7, 1.0], size)
+            yield (random.random(size) < share).astype(float), scores
 
 
-def test_regression_equals_sklearn() -> None:
+def multiclass_cases() -> Iterator[tuple[Labels, Labels]]:
+    """With classes that no row has, that are never guessed, or both."""
+    for size in range(1, 61):
+        for classes in range(2, 7):
+            random = np.random.default_rng([size, classes])
+            yield random.integers(0, classes, size).astype(float), random.random((size, classes))
+
+
+def regression_case() -> tuple[Labels, Labels]:
     random = np.random.default_rng(0)
     labels = random.normal(100, 20, 300)
-    scores = labels + random.normal(0, 5, 300)
+    return labels, labels + random.normal(0, 5, 300)
+
+
+def curve_case() -> tuple[Labels, Labels]:
+    random = np.random.default_rng(0)
+    labels = (random.random(500) > 0.7).astype(float)
+    return labels, (labels * 0.3 + random.random(500)).round(2)
+
+
+def test_binary_as_counted() -> None:
+    for labels, scores in binary_cases():
+        found = metrics.values("binary", labels, scores)
+        rows, guess = labels.tolist(), [float(score >= 0.5) for score in scores]
+        expected = {"accuracy": counted.accuracy(rows, guess), "precision": counted.precision(rows, guess, 1.0)}
+        expected |= {"recall": counted.recall(rows, guess, 1.0)}
+        expected |= {f"f{name}": counted.f_score(rows, guess, 1.0, beta) for name, beta in F_SCORES}
+        if len(set(rows)) == 2:
+            expected["auc"] = counted.auc(rows, scores.tolist())
+        assert {name: found[name] for name in expected} == pytest.approx(expected), (labels, scores)
+        assert ("auc" in found) == ("auc" in expected)
+
+
+def test_multiclass_as_counted() -> None:
+    for labels, scores in multiclass_cases():
+        found, rows, guess = metrics.values("multiclass", labels, scores), labels.tolist(), _most_likely(scores)
+        expected = {"accuracy": counted.accuracy(rows, guess)}
+        for kind in set(rows):  # weighted: a row counts with the metric of its own class
+            of = {"precision": counted.precision(rows, guess, kind), "recall": counted.recall(rows, guess, kind)}
+            of |= {f"f{name}": counted.f_score(rows, guess, kind, beta) for name, beta in F_SCORES}
+            for name, value in of.items():
+                weighted = f"weighted_{name}"
+                expected[weighted] = expected.get(weighted, 0.0) + value * rows.count(kind) / len(rows)
+        assert found == pytest.approx(expected), (labels, scores)
+
+
+def _most_likely(scores: Labels) -> list[float]:
+    return [float(max(range(len(row)), key=row.__getitem__)) for row in scores.tolist()]
+
+
+def test_regression_as_counted() -> None:
+    labels, scores = regression_case()
+    assert metrics.values("regression", labels, scores) == pytest.approx(
+        counted.errors(labels.tolist(), scores.tolist())
+    )
+
+
+def test_curves_as_counted() -> None:
+    labels, scores = curve_case()
+    rows = labels.tolist(), scores.tolist()
+    assert np.allclose(np.transpose(metrics.roc_curve(labels, scores)), counted.roc_curve(*rows))
+    assert np.allclose(
+        np.transpose(metrics.precision_recall_curve(labels, scores)), counted.precision_recall_curve(*rows)
+    )
+
+
+# --- scikit-learn takes seconds to import: not on every push
+
+
+@pytest.mark.slow
+def test_binary_equals_sklearn() -> None:
+    from sklearn import metrics as sklearn
+
+    for labels, scores in binary_cases():
+        found, guess = metrics.values("binary", labels, scores), (scores >= 0.5).astype(float)
+        expected = {"accuracy": sklearn.accuracy_score(labels, guess)}
+        for name, beta in F_SCORES:
+            scored = sklearn.precision_recall_fscore_support(
+                labels, guess, beta=beta, average="binary", zero_division=0.0
+            )
+            expected |= dict(zip(("precision", "recall", f"f{name}"), scored, strict=False))
+        if len(set(labels)) == 2:
+            expected["auc"] = sklearn.roc_auc_score(labels, scores)
+        assert {name: found[name] for name in expected} == pytest.approx(expected), (labels, scores)
+        assert ("auc" in found) == ("auc" in expected)
+
+
+@pytest.mark.slow
+def test_multiclass_equals_sklearn() -> None:
+    from sklearn import metrics as sklearn
+
+    weighted: dict[str, Any] = {"average": "weighted", "zero_division": 0.0}
+    for labels, scores in multiclass_cases():
+        guess, found = scores.argmax(axis=1), metrics.values("multiclass", labels, scores)
+        assert found["accuracy"] == pytest.approx(sklearn.accuracy_score(labels, guess))
+        for name, beta in F_SCORES:
+            *expected, _ = sklearn.precision_recall_fscore_support(labels, guess, beta=beta, **weighted)
+            names = ("weighted_precision", "weighted_recall", f"weighted_f{name}")
+            assert [found[name] for name in names] == pytest.approx(expected)
+
+
+@pytest.mark.slow
+def test_regression_equals_sklearn() -> None:
+    from sklearn import metrics as sklearn
+
+    labels, scores = regression_case()
     found = metrics.values("regression", labels, scores)
     assert found["mae"] == pytest.approx(sklearn.mean_absolute_error(labels, scores))
     assert found["mse"] == pytest.approx(sklearn.mean_squared_error(labels, scores))
@@ -67,10 +137,11 @@ def test_regression_equals_sklearn() -> None:
     assert found["r2"] == pytest.approx(sklearn.r2_score(labels, scores))
 
 
+@pytest.mark.slow
 def test_curves_equal_sklearn() -> None:
-    random = np.random.default_rng(0)
-    labels = (random.random(500) > 0.7).astype(float)
-    scores = (labels * 0.3 + random.random(500)).round(2)
+    from sklearn import metrics as sklearn
+
+    labels, scores = curve_case()
     false, true, _ = sklearn.roc_curve(labels, scores, drop_intermediate=False)
     assert np.allclose(metrics.roc_curve(labels, scores), (false, true))
     precisions, recalls, _ = sklearn.precision_recall_curve(labels, scores)
