@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.text import Text
 
-from service_catalog import answers, errors, names, plan, seed, sheet
+from service_catalog import answers, errors, names, plan, seed, sheet, stageroles
 from service_catalog.answers import Form, Question
 from service_catalog.aws.buckets import Bucket, key_of
 from service_catalog.aws.catalog import Product, Version
@@ -80,6 +80,7 @@ def look(site: Site, wish: Wish) -> Look:
     answers.check(origin.form, given)
     seeds = [_seed(bucket, packed)] if packed else []
     notes = [Change("note", "rules", "not checked", origin.unread)] if origin.unread else []
+    notes += stageroles.notes(site.account, origin.form, given)
     return Look([*seeds, _project(site, wish, origin, given), *notes], origin, given)
 
 

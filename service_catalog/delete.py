@@ -215,7 +215,7 @@ def _account(site: Site, wish: Wish, one: Remains, stage: str) -> Account:
     """Where a stage is: with a profile, in this account, or under the stage's deploy role. Raises AccessError."""
     if stage in wish.stage_accounts:
         return wish.stage_accounts[stage].in_region(site.account.region)
-    parameter = {"staging": "StagingAccountId", "prod": "ProdAccountId"}[stage]
+    parameter = names.STAGE_PARAMETERS[stage]
     id_ = one.stack.parameters.get(parameter, "") if one.stack else ""
     if id_ in ("", site.account.id):
         return site.account

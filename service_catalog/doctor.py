@@ -273,12 +273,12 @@ def _roles(patient: Patient) -> Iterator[Finding]:
     """Roles that the stacks say they made."""
     wanted = [(patient.account, names.LAUNCH_ROLE, names.PORTFOLIO_STACK)]
     for stage in names.STAGES:
-        account, purposes = patient.stage_account(stage), ("deploy", "cloudformation", "endpoint", "verify")
-        wanted += [(account, names.stage_role(stage, purpose), names.stage_stack(stage)) for purpose in purposes]
+        account, stack = patient.stage_account(stage), names.stage_stack(stage)
+        wanted += [(account, names.stage_role(stage, purpose), stack) for purpose in names.STAGE_PURPOSES]
     good: list[str] = []
     for account, role, name in wanted:
-        if stack := Stacks(account.client("cloudformation")).find(name):
-            bad = list(_role(patient, account, role, stack))
+        if found := Stacks(account.client("cloudformation")).find(name):
+            bad = list(_role(patient, account, role, found))
             yield from bad
             good += [] if bad else [role]
     if good:

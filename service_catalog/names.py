@@ -7,6 +7,8 @@ unique in an account and region, the name only among projects that exist.
 from dataclasses import dataclass
 
 STAGES = ("staging", "prod")
+STAGE_PARAMETERS = {"staging": "StagingAccountId", "prod": "ProdAccountId"}  # of the product
+STAGE_PURPOSES = ("deploy", "cloudformation", "endpoint", "verify")  # of a stage's roles
 CONCERNS = ("endpoint", "scaling", "api", "batch", "monitoring")
 BUILDS = ("train", "release", "verify-staging", "confirm", "verify-prod", "seed")
 ROLES = ("pipeline", "train", "release", "verify", "jobs", "dispatcher", "scheduler", "seed")

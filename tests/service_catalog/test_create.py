@@ -200,8 +200,9 @@ def test_who_may_not_read_the_template_is_told_so_and_then_by_cloudformation(
 ) -> None:
     blind = site(Account(deny(accounts.session(published.id), "s3.GetObject")))
     wish = Wish("alone", answers={"StagingAccountId": "222222222222"})
-    _, note = create.create(blind, wish, console, only_plan=True)
+    _, note, roles = create.create(blind, wish, console, only_plan=True)
     assert (note.action, note.kind, note.name) == ("note", "rules", "not checked")
+    assert (roles.kind, roles.name) == ("roles", "staging in 222222222222")
     assert re.match(r"you may not read s3://\S+/templates/\S+ \(s3:GetObject\); CloudFormation checks", note.detail)
     console.file.flush()
     assert told(printed())["checked"] == "22 answers one by one; not which go together"
@@ -209,6 +210,45 @@ def test_who_may_not_read_the_template_is_told_so_and_then_by_cloudformation(
         create.create(blind, wish, console)
     with pytest.raises(ProjectError, match=r"already, in CreateFailed(.|\n)*make delete NAME=alone"):
         run(published, console, "alone")
+
+
+def test_roles_that_a_stage_lacks_are_named_before_anything_is_made(
+    account: Account, source: Source, accounts: Accounts, console: Console
+) -> None:
+    stages = {"staging": accounts.new(), "prod": accounts.new()}
+    publish.publish([account], source, publish.Wish(Words(names.PRODUCT), stage_accounts=stages, pause=0.02), console)
+    assert [change.kind for change in run(account, console, "apart", only_plan=True)] == ["project"]
+    both = {"StagingAccountId": stages["staging"].id, "ProdAccountId": account.id}
+    calls = Calls()
+    with pytest.raises(ProductError) as caught:
+        create.create(watched(accounts, account, calls), Wish("here", answers=both), console)
+    told = str(caught.value)
+    roles = ", ".join(f"sagemaker-prod-{purpose}" for purpose in ("deploy", "cloudformation", "endpoint", "verify"))
+    assert f"Account {account.id} lacks {roles}, without which" in told
+    assert f'make publish ARGS="--stage-account prod={account.id} --region' in told
+    assert calls.writes == []
+
+
+def test_an_account_that_publish_never_named_is_noted(
+    published: Account, accounts: Accounts, console: Console, printed: Callable[[], str]
+) -> None:
+    both = {"StagingAccountId": accounts.number(), "ProdAccountId": published.id}
+    _, note = run(published, console, "far", only_plan=True, answers=both)
+    assert (note.action, note.kind, note.name) == ("note", "roles", f"staging in {both['StagingAccountId']}")
+    console.file.flush()
+    command = f'make publish ARGS="--plan --stage-account staging={both["StagingAccountId"]} --region'
+    assert command in printed()
+
+
+def test_who_may_not_read_roles_is_told_that_nobody_looked(
+    accounts: Accounts, published: Account, console: Console
+) -> None:
+    blind = site(Account(deny(accounts.session(published.id), "iam.GetRole")))
+    _, *found = create.create(blind, Wish("unseen"), console, only_plan=True)
+    assert [(note.action, note.kind, note.name) for note in found] == [
+        ("note", "roles", "staging"),
+        ("note", "roles", "prod"),
+    ]
 
 
 def test_the_words_about_a_failure_name_the_channel(published: Account, monkeypatch: pytest.MonkeyPatch) -> None:
