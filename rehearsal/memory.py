@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rehearsal import processes
 
-EVERY_SECONDS = 0.5
+EVERY_SECONDS = 1.0
 _WORTH_A_LOOK = 1.01  # asking Linux for shares takes some milliseconds a process: only at a new height
 
 

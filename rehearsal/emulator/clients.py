@@ -139,5 +139,6 @@ def _client(service: str, key: str, secret: str, token: str | None, region_name:
                 retries={"max_attempts": 0},
                 inject_host_prefix=False,
                 max_pool_connections=32,
+                read_timeout=600,  # faults.py may hold a call for as long as a build takes on a busy machine
             ),
         )

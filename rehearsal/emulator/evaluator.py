@@ -6,6 +6,7 @@ down is judged again by the very code that judged it first. It changes neither r
 
 import contextvars
 import dataclasses
+import functools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -132,6 +133,18 @@ def request_of(context: Any, policies: list[Statements], limits: Any) -> Request
 def document(policy: str | Document | None) -> Document | None:
     """A policy as a document; None when there is none."""
     return cast(Document, json.loads(policy)) if isinstance(policy, str) and policy else cast(Document, policy or None)
+
+
+_parse = iam_evaluator.parse_policy_document
+_parse_text = functools.lru_cache(maxsize=1024)(_parse)
+
+
+def _parse_once(policy: str | Document) -> Statements:
+    """Of the same text the same statements, which nobody changes: each call asks for those of all its policies."""
+    return cast(Statements, _parse_text(policy) if isinstance(policy, str) else _parse(policy))
+
+
+iam_evaluator.parse_policy_document = _parse_once
 
 
 def statements(policy: str | Document | None) -> Statements:

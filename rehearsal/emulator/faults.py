@@ -1,14 +1,16 @@
 """Calls that go wrong on request: refused as AWS refuses them, or held until whoever asked for it has seen enough.
 
-PUT /_faults takes a JSON list of wishes, which replaces the one before; GET /_faults gives them back, each with how
-many calls it has `met` and how many it is `holding`. A wish names an `operation` and what becomes of the call:
+PUT /_faults takes a JSON list of wishes, which replaces the one before; what stands in both goes on. GET /_faults gives
+them back, each with how many calls it has `met` and how many it is `holding`. A wish names an `operation` and what
+becomes of the call:
 
     {"operation": "StartPipelineExecution", "caller": "release", "code": "ThrottlingException", "times": 4}
     {"operation": "DescribeModelPackage", "hold": "passes"}
 
-`caller` is a part of the ARN of who calls, `times` how many calls it concerns (all, unless given). A call that is held
-goes on once its wish is taken back: it `passes`, or it is `lost` on its way, as that of a program that was killed.
-Calls of REST services, whose requests name no operation, are never met.
+`caller` is a part of the ARN of who calls, `after` how many such calls come before the first that it concerns, `times`
+how many it concerns (all, unless given). A call that is held goes on once its wish is taken back: it `passes`, or it is
+`lost` on its way, as that of a program that was killed. If its caller gives up meanwhile, it is lost as well. Calls of
+REST services name no operation and are never met.
 """
 
 import asyncio
@@ -29,7 +31,7 @@ _QUERY = "application/x-www-form-urlencoded"
 _DEFAULT = "Rate exceeded"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Wish:
     """What shall become of calls of one operation."""
 
@@ -38,53 +40,71 @@ class Wish:
     code: str = ""
     message: str = _DEFAULT
     status: int = 400
+    after: int = 0
     times: int | None = None
     hold: str = ""
+
+
+@dataclass(eq=False)
+class Standing:
+    """A wish while it stands; `over` is set when it is taken back."""
+
+    wish: Wish
+    seen: int = 0
     met: int = 0
     holding: int = 0
-
-    def concerns(self, operation: str, principal: str) -> bool:
-        """Whether a call of this principal is one of those that are meant."""
-        is_left = self.times is None or self.met < self.times
-        return is_left and operation == self.operation and self.caller in principal
-
-
-@dataclass
-class Wishes:
-    """The wishes of the moment; `over` is set when others take their place."""
-
-    all: list[Wish] = field(default_factory=list)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def concerns(self, operation: str, principal: str) -> bool:
+        """Whether a call of this principal is one of those that are meant. It counts those that come."""
+        if operation != self.wish.operation or self.wish.caller not in principal:
+            return False
+        self.seen += 1
+        return self.seen > self.wish.after and (self.wish.times is None or self.met < self.wish.times)
 
-_now = Wishes()
+    def told(self) -> Message:
+        """The wish, and what came of it so far."""
+        return asdict(self.wish) | {"met": self.met, "holding": self.holding}
+
+
+_standing: list[Standing] = []
 
 
 async def served(scope: Message, headers: dict[str, str], receive: Receive, send: Send) -> Receive | None:
     """Answer a call that somebody wished ill and return None; for any other, what its body can be received from."""
-    wishes = _now
-    if not wishes.all:
+    if not _standing:
         return receive
     operation, receive = await _operation(headers, receive)
     principal = str((seams.session(seams.caller_key.get()) or {}).get("Arn", ""))
-    wish = next((each for each in wishes.all if each.concerns(operation, principal)), None)
-    if wish is None:
+    found = next((each for each in _standing if each.concerns(operation, principal)), None)
+    if found is None:
         return receive
-    wish.met += 1
-    if wish.hold:
-        await _held(wish, wishes)
-    if wish.hold == "passes":
-        return receive
-    await _refuse(wish, is_json="x-amz-target" in headers, send=send)
+    found.met += 1
+    if found.wish.hold:
+        receive, is_there = await _held(found, receive)
+        if found.wish.hold == "passes" and is_there:
+            return receive
+    await _refuse(found.wish, is_json="x-amz-target" in headers, send=send)
     return None
 
 
-async def _held(wish: Wish, wishes: Wishes) -> None:
-    wish.holding += 1
+async def _held(standing: Standing, receive: Receive) -> tuple[Receive, bool]:
+    """Hold a call until its wish is taken back; whether its caller still waits then."""
+    body = await _body(receive)
+    over, gone = asyncio.create_task(standing.over.wait()), asyncio.create_task(_left(receive))
+    standing.holding += 1
     try:
-        await wishes.over.wait()
+        await asyncio.wait((over, gone), return_when=asyncio.FIRST_COMPLETED)
+        return _again(body, receive), not gone.done()
     finally:
-        wish.holding -= 1
+        standing.holding -= 1
+        over.cancel()
+        gone.cancel()
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _operation(headers: dict[str, str], receive: Receive) -> tuple[str, Receive]:
@@ -94,11 +114,19 @@ async def _operation(headers: dict[str, str], receive: Receive) -> tuple[str, Re
         return target.rpartition(".")[2], receive
     body = await _body(receive)
     fields = urllib.parse.parse_qs(body.decode(errors="replace"))
+    return fields.get("Action", [""])[0], _again(body, receive)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """What a body that was received can be received from once more, and after it what follows."""
+    left = [body]
 
     async def again() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
+        if left:
+            return {"type": "http.request", "body": left.pop(), "more_body": False}
+        return await receive()
 
-    return fields.get("Action", [""])[0], again
+    return again
 
 
 async def _body(receive: Receive) -> bytes:
@@ -130,11 +158,14 @@ async def _answer(send: Send, status: int, kind: str, content: str) -> None:
 
 async def _administer(scope: Message, receive: Receive, send: Send) -> None:
     """GET or PUT /_faults."""
-    global _now
     if scope["method"] == "PUT":
-        before, _now = _now, Wishes([Wish(**each) for each in json.loads(await _body(receive))])
-        before.over.set()
-    await _answer(send, 200, "application/json", json.dumps([asdict(wish) for wish in _now.all]))
+        wanted, before = [Wish(**each) for each in json.loads(await _body(receive))], list(_standing)
+        kept = {each.wish: each for each in before if each.wish in wanted}
+        _standing[:] = [kept.get(wish) or Standing(wish) for wish in wanted]
+        for each in before:
+            if each not in _standing:
+                each.over.set()
+    await _answer(send, 200, "application/json", json.dumps([each.told() for each in _standing]))
 
 
 mount("/_faults", _administer)

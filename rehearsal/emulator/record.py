@@ -40,6 +40,9 @@ class Lines:
 
 
 _policies, _requests = Lines(EVALUATIONS), Lines(EVALUATIONS)
+# Policies and their number, by their identity: evaluator.py gives the same objects for the same texts. They stay here
+# so that no others get their identity.
+_numbered: dict[tuple[int, ...], tuple[Any, str]] = {}
 
 
 def note_request(request: Request, allowed: bool) -> bool:
@@ -55,6 +58,15 @@ def note_request(request: Request, allowed: bool) -> bool:
 
 
 def _shared(policies: Any) -> str:
+    if isinstance(policies, dict | None):
+        return _number(policies)
+    identity = tuple(map(id, policies))
+    if identity not in _numbered:
+        _numbered[identity] = policies, _number(policies)
+    return _numbered[identity][1]
+
+
+def _number(policies: Any) -> str:
     return _policies.add(repr(policies), lambda number: {"policies": number, "content": _plain(policies)})[0]
 
 

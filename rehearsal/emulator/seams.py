@@ -8,15 +8,18 @@ which ministack reads only then.
 import asyncio
 import contextlib
 import contextvars
+import copy
 import functools
 import json
 import os
+import pickle
 import re
 import time
 import urllib.parse
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
+from types import SimpleNamespace
+from typing import IO, Any, Literal, cast
 
 import ministack.app as app  # type: ignore[import-not-found]
 import yaml
@@ -625,12 +628,27 @@ for _name in RULE_FUNCTIONS:
     engine.CfnLoader.add_constructor(f"!{_name}", engine._construct_cfn_tag(f"Fn::{_name}"))
 # libyaml reads the product's template three times as fast as the reader in Python that ministack takes.
 engine.CfnLoader = type("CfnLoader", (yaml.CSafeLoader,), {"yaml_constructors": engine.CfnLoader.yaml_constructors})
+_parse_template = engine._parse_template
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(text: str) -> bytes:
+    return pickle.dumps(_parse_template(text))
+
+
+def _template(text: str) -> Document:
+    """A template is read a dozen times on its way into a stack; whoever reads it may change what they get."""
+    return cast(Document, pickle.loads(_parsed(text)))  # noqa: S301 - what was dumped two lines above
+
+
+for _module in (engine, handlers, changesets):
+    _module._parse_template = _template
 
 
 def template_problem(text: str) -> str | None:
     """Why CloudFormation would refuse a template whatever its parameters; types that are not emulated are no reason."""
     try:
-        template = engine._parse_template(text)
+        template = _template(text)
         if not template.get("Resources"):
             return "Template format error: At least one Resources member must be defined."
         engine._validate_template_limits(template)
@@ -642,12 +660,12 @@ def template_problem(text: str) -> str | None:
 
 def template_parameters(text: str) -> dict[str, Document]:
     """The parameters that a template declares, in its order."""
-    return dict(engine._parse_template(text).get("Parameters") or {})
+    return dict(_template(text).get("Parameters") or {})
 
 
 def template_outputs(text: str) -> dict[str, Document]:
     """The outputs that a template declares, in its order."""
-    return dict(engine._parse_template(text).get("Outputs") or {})
+    return dict(_template(text).get("Outputs") or {})
 
 
 StackCall = Callable[[str, Mapping[str, str]], None]
@@ -945,6 +963,16 @@ def _role_key(principal: str) -> Document:
 iam_evaluator._principal_keys = _keys_with_role
 
 
+def _caller_arn(headers: Mapping[str, str], query: Mapping[str, Sequence[str]] | None = None) -> str:
+    """As ministack's own, which gathers the caller's policies besides and throws them away, for every call."""
+    key = access_key(headers, query or {})
+    found = iam_evaluator.resolve_credential(key, (session(key) or {}).get("AccountId")) if key else None
+    return getattr(found, "principal_arn", "") or f"arn:aws:iam::{account()}:root"
+
+
+iam_evaluator.request_caller_arn = _caller_arn
+
+
 def role_policies(arn: str) -> list[Document]:
     """The policy documents of a role, inline and attached; its boundary is not among them."""
     found = role(arn)
@@ -1013,9 +1041,22 @@ def save() -> int:
     if process:
         return process
     try:
+        copy.deepcopy = _as_it_is  # type: ignore[assignment]  # services copy what they give; all of this is a copy
         persistence.save_all(app._build_persistence_save_dict())
     finally:
         os._exit(0)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _write_at_once(document: object, file: IO[str], **how: Any) -> None:
+    """As json.dump, but with the encoder in C, which json takes for whole texts only."""
+    file.write(json.dumps(document, **how))
+
+
+persistence.json = SimpleNamespace(**{**vars(json), "dump": _write_at_once})
 
 
 def reset_ministack() -> None:

@@ -18,18 +18,17 @@ import sys
 import threading
 import time
 import urllib.parse
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from rehearsal import processes
-from rehearsal.emulator import children
+from rehearsal.emulator import children, web
 
-Asgi = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 READING = ("Describe", "List", "Get", "BatchGet", "Search", "Scan", "Simulate", "Head", "Filter", "Lookup")
 SAVE_EVERY = 1.0
 SAVE_DATA_EVERY = 15.0
 SAVE_PATIENCE = 20.0
+SAVE_SHARE = 1 / 40  # of a processor: what saving may take while something changes all the time
 OPEN_FILES = 4096
 
 
@@ -43,11 +42,11 @@ def main() -> None:
     state = options.state.resolve()
     state.mkdir(parents=True, exist_ok=True)
     _allow_files()
-    listening = _listen(options.port)
+    listening = web.listen(options.port)
     os.environ.setdefault(processes.MARK, f"emulator-{os.getpid()}")  # of somebody who started it by hand
     _environment(state, listening.getsockname()[1], options.enforce)
     _log_to(state / "log")
-    asyncio.run(_serve(state, listening))
+    web.run(_serve(state, listening))
     children.end_all()
     # Threads of ministack may still wait for something for an hour.
     os._exit(0)
@@ -59,14 +58,6 @@ def _allow_files() -> None:
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _listen(port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind(("127.0.0.1", port))
-    listening.listen(512)
-    return listening
 
 
 def _environment(state: Path, port: int, enforce: bool) -> None:
@@ -117,28 +108,19 @@ def load_services() -> None:
 
 
 async def _serve(state: Path, listening: socket.socket) -> None:
-    from hypercorn.asyncio import serve  # type: ignore[import-not-found]
-    from hypercorn.config import Config  # type: ignore[import-not-found]
-
     load_services()
     from . import store
 
     restored = store.restore(state / "stores")
-    config = Config()
-    config.bind = [f"fd://{listening.fileno()}"]
-    config.loglevel = "WARNING"
-    config.keep_alive_timeout = 75
-    config.graceful_timeout = 1
     ending = _ending()
     saving = asyncio.create_task(_save_when_changed(state))
     asyncio.get_running_loop().call_later(0, _announce, state, listening)
-    served = _going_on(application) if restored else application
-    await serve(served, config, shutdown_trigger=ending.wait)
+    await web.serve(_going_on(application) if restored else application, listening, ending)
     saving.cancel()
     store.save(state / "stores")
 
 
-def _going_on(served: Asgi) -> Asgi:
+def _going_on(served: web.Asgi) -> web.Asgi:
     """The application, which takes up what was under way before a restart once ministack has its state again."""
     from . import seams, store
 
@@ -180,7 +162,7 @@ _changed, _flowed = threading.Event(), threading.Event()  # what was made or cha
 
 
 async def _save_when_changed(state: Path) -> None:
-    """Saving takes processor time, at the end of a story half a second: the more it takes, the rarer it is.
+    """Saving takes processor time, the more the longer a story: the more it takes, the rarer it is.
 
     Requests to endpoints, objects and lines of logs alone are no reason to save soon: they come by the hundred.
     """
@@ -191,13 +173,11 @@ async def _save_when_changed(state: Path) -> None:
         await asyncio.sleep(SAVE_EVERY)
         waited += SAVE_EVERY
         if (_changed.is_set() and waited >= pause) or (_flowed.is_set() and waited >= max(pause, SAVE_DATA_EVERY)):
-            began = time.monotonic()
             _changed.clear()
             _flowed.clear()
             writing = seams.save()
             await asyncio.to_thread(store.save, state / "stores")
-            await asyncio.to_thread(_finish, writing)
-            pause, waited = max(SAVE_EVERY, 10 * (time.monotonic() - began)), 0.0
+            pause, waited = max(SAVE_EVERY, await asyncio.to_thread(_finish, writing) / SAVE_SHARE), 0.0
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -223,16 +203,17 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     await seams.application({**scope, "headers": secure}, receive, send)
 
 
-def _finish(process: int) -> None:
-    """Wait for a process of ours that saves; end it after a while."""
+def _finish(process: int) -> float:
+    """Wait for a process of ours that saves, and end it after a while; the seconds of a processor that it took."""
     until = time.monotonic() + SAVE_PATIENCE
-    while os.waitpid(process, os.WNOHANG) == (0, 0):
+    while not (ended := os.wait4(process, os.WNOHANG))[0]:
         if time.monotonic() > until:
             logging.getLogger("rehearsal").warning("saving took more than %s s and was ended", SAVE_PATIENCE)
             os.kill(process, signal.SIGKILL)
-            os.waitpid(process, 0)
-            return
+            ended = os.wait4(process, 0)
+            break
         time.sleep(0.02)
+    return ended[2].ru_utime + ended[2].ru_stime
 
 
 def _note_change(method: str, path: str, headers: dict[str, str]) -> None:

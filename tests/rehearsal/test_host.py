@@ -3,6 +3,7 @@
 import contextlib
 import json
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -164,3 +165,23 @@ def test_a_stack_that_a_kill_interrupted_has_failed_and_can_be_deleted(state: Pa
         assert (stack["StackStatus"], "restarted" in stack["StackStatusReason"]) == ("CREATE_FAILED", True)
         formation.delete_stack(StackName="s")
         assert wait_until(lambda: not formation.describe_stacks()["Stacks"])
+
+
+@pytest.mark.parametrize(
+    "sent", [b"PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nfew", b"no HTTP at all\r\n\r\n"]
+)
+def test_what_is_no_whole_request_harms_nobody_else(emulator: host.Emulator, sent: bytes) -> None:
+    port = int(emulator.address.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(sent)
+    assert "Buckets" in emulator.client("s3", A).list_buckets()
+
+
+@pytest.mark.parametrize("key", ["a b+ü%/x=1&y", "q?x#y", "~.-_*'()"])
+def test_the_name_of_an_object_arrives_as_it_was_sent(enforcing: host.Emulator, key: str) -> None:
+    s3 = enforcing.client("s3", A)
+    s3.create_bucket(Bucket="names-as-sent")
+    s3.put_object(Bucket="names-as-sent", Key=key, Body=b"v" * 200_000)
+    assert [each["Key"] for each in s3.list_objects_v2(Bucket="names-as-sent")["Contents"]] == [key]
+    assert len(s3.get_object(Bucket="names-as-sent", Key=key)["Body"].read()) == 200_000
+    s3.delete_object(Bucket="names-as-sent", Key=key)

@@ -4,7 +4,7 @@ Everything that the build does with AWS is done with the credentials of the proj
 not do fails the phase that tried, with CodeBuild's status code and the denial's own words.
 """
 
-import shutil
+import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -52,8 +52,12 @@ def run(build: Build) -> None:
     _shells.pop(build.id, None)
     log.info("build=%s status=%s reason=%r", build.id, status, failure(build))
     build.finish(status)
-    for folder in (build.folder, _temporary(build)):
-        shutil.rmtree(folder, ignore_errors=True)
+    _remove(build.folder, _temporary(build))
+
+
+def _remove(*folders: Path) -> None:
+    """An environment has twenty thousand files, of which rm makes shorter work than Python does."""
+    subprocess.run(["rm", "-rf", *map(str, folders)], check=False)
 
 
 def _temporary(build: Build) -> Path:
@@ -67,7 +71,7 @@ def _resume() -> None:
     for account, region, _, build in builds.everywhere():
         if not build.done:
             build.phases.clear()
-            shutil.rmtree(build.folder, ignore_errors=True)
+            _remove(build.folder)
             with seams.scope(account, region):
                 spawn(run, build)
 

@@ -1,9 +1,10 @@
 """A page for people who look rather than ask: what is in every account right now, at /_look/ of the emulator.
 
-It shows projects, pipelines, builds with their logs, models and endpoints, and changes nothing. It is made when
-somebody asks for it; only what runs in such a moment makes the page ask again.
+It shows projects, pipelines, builds with what they are at and their logs, models and endpoints, and changes nothing. It
+is made when somebody asks for it; only what runs in such a moment makes the page ask again.
 """
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from rehearsal.emulator.service import mount
 
 PREFIX = "/_look"
 MOST_BUILDS = 12
+LAST_BYTES, LAST_LETTERS = 4096, 160
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 BUSY = ("InProgress", "IN_PROGRESS", "Creating", "Updating", "RollingBack", "CreateInProgress", "DeleteInProgress")
 GOOD = ("Succeeded", "SUCCEEDED", "InService", "CreateCompleted", "UpdateCompleted")
 Document = dict[str, Any]
@@ -82,6 +85,23 @@ def stages(pipeline: Document) -> list[tuple[str, str]]:
     return [(stage["stageName"], stage.get("latestExecution", {}).get("status", "")) for stage in shown]
 
 
+def phase(build: Build) -> str:
+    """The phase that a build is in, in small letters; empty once it has ended."""
+    name = build.phases[-1].name if build.phases else "SUBMITTED"
+    return "" if build.done else name.replace("_", " ").lower()
+
+
+def last_line(build: Build) -> str:
+    """The last line that a build that runs has printed, as far as there is room for it."""
+    if build.done or not build.log.exists():
+        return ""
+    with build.log.open("rb") as log:
+        log.seek(max(build.log.stat().st_size - LAST_BYTES, 0))
+        text = _COLOUR.sub("", log.read().decode("utf-8", "replace"))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:LAST_LETTERS] if lines else ""
+
+
 def kind(status: str) -> str:
     """What a status means: good, bad, busy, or none of them."""
     if status in BUSY:
@@ -108,6 +128,8 @@ def _render() -> str:
         is_busy=is_busy,
         prefix=PREFIX,
         stages=stages,
+        phase=phase,
+        last_line=last_line,
         kind=kind,
         took=lambda build: f"{(build.ended or time.time()) - build.begun:.0f} s",
         moment=time.strftime("%H:%M:%S"),

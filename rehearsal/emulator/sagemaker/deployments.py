@@ -172,7 +172,7 @@ class Deployment:
         self._endpoint, self._config, self._live = endpoint, config, live
         self._policy, self._blue_green = policy or {}, (policy or {}).get("BlueGreenUpdatePolicy") or _INSTANT
         seconds = self._blue_green.get("MaximumExecutionTimeoutInSeconds", _DEFAULT_TIMEOUT)
-        self._deadline = time.monotonic() + max(seconds / machine.pace(), 30.0)
+        self._deadline = time.monotonic() + max(seconds / machine.pace(), 120.0)  # a busy machine starts servers slowly
         rollback = self._policy.get("AutoRollbackConfiguration") or {}
         self._alarms = [entry["AlarmName"] for entry in rollback.get("Alarms") or []]
 

@@ -1,7 +1,9 @@
 """Provisioned products: stacks named SC-<account>-<id>, made, changed and deleted as the launch role."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import botocore.exceptions
@@ -167,11 +169,19 @@ def _start(changed: ProvisionedProduct, kind: str, version: Artifact, previous: 
 
 def _work(work: Any, changed: ProvisionedProduct, record: Record, version: Artifact, previous: Request) -> None:
     record.status = "IN_PROGRESS"
+    _ended(changed, record, lambda: work(changed, record, version, previous))
+
+
+def _ended(changed: ProvisionedProduct, record: Record, work: Callable[[], object]) -> None:
+    """Work on a provisioned product; whatever goes wrong, its record ends, with the reason."""
     try:
-        work(changed, record, version, previous)
+        work()
     except (botocore.exceptions.ClientError, AwsError) as error:
         code, message = _code_and_message(error)
-        _finish(changed, record, f"{message}", code)
+        _finish(changed, record, message, code)
+    except Exception as error:  # a mistake of the emulator: whoever waits for the record is told, and so is the log
+        _close(changed, record, f"{type(error).__name__} in the emulator: {error}", "InternalFailure")
+        raise
 
 
 def _code_and_message(error: Exception) -> tuple[str, str]:
@@ -266,6 +276,11 @@ def _finish(changed: ProvisionedProduct, record: Record, problem: str = "", code
     record.outputs = [_output(item) for item in (stack or {}).get("Outputs", [])]
     if stack:
         record.outputs.insert(0, {**STACK_OUTPUT, "OutputValue": stack["StackId"]})
+    _close(changed, record, problem, code)
+
+
+def _close(changed: ProvisionedProduct, record: Record, problem: str, code: str) -> None:
+    """What became of the record, and of the provisioned product with it."""
     record.updated = time.time()
     record.errors = [{"Code": code, "Description": problem}] if problem else []
     if problem:
@@ -280,7 +295,7 @@ def _finish(changed: ProvisionedProduct, record: Record, problem: str = "", code
 
 
 def _output(item: Request) -> Request:
-    return {"OutputKey": item["OutputKey"], "OutputValue": item["OutputValue"], "Description": item["Description"]}
+    return {key: item[key] for key in ("OutputKey", "OutputValue", "Description") if item.get(key) is not None}
 
 
 @catalog.operation
@@ -347,7 +362,7 @@ def _go_on() -> None:
             with seams.scope(owner, place):
                 changed = provisioned_products.get(record.provisioned)
                 if changed:
-                    spawn(_follow, changed, record)
+                    spawn(_ended, changed, record, partial(_follow, changed, record))
 
 
 def arn(item: ProvisionedProduct) -> str:
