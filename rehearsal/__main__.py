@@ -22,7 +22,7 @@ from rehearsal.preflight import MachineError
 from rehearsal.story import STORY
 from rehearsal.story.errors import StoryError
 from rehearsal.story.rehearse import KEPT, rehearse
-from rehearsal.story.step import until
+from rehearsal.story.step import UnknownStepError, until
 from rehearsal.story.world import Options
 
 PROVIDERS = ("codecommit", "connection")
@@ -30,20 +30,13 @@ PROVIDERS = ("codecommit", "connection")
 
 def parse(words: list[str]) -> Options:
     """The options of the command line."""
-    parser = argparse.ArgumentParser(prog="python -m rehearsal", description=__doc__)
-    parser.add_argument("--size", choices=("small", "medium"), default="medium", help="one account, or three")
-    parser.add_argument("--provider", choices=PROVIDERS, default=Options.provider, help="where the code is")
-    parser.add_argument("--name", type=_name, default=Options.name, help="of the project")
-    parser.add_argument("--until", metavar="STEP", help=f"stop after it: {', '.join(step.name for step in STORY)}")
-    parser.add_argument("--keep", action="store_true", help="leave it running afterwards, and say where everything is")
-    parser.add_argument("--fault", metavar="NAME", action="append", default=[], help="instead: see make faults")
-    parser.add_argument("--no-permissions", action="store_true", help="allow every call, to look for another mistake")
+    parser = _parser()
     found = parser.parse_args(words)
     try:
         until(STORY, found.until)
         find(found.fault)
-    except (KeyError, UnknownFaultError) as error:
-        parser.error(str(error.args[0]))
+    except (UnknownStepError, UnknownFaultError) as error:
+        parser.error(str(error))
     return Options(
         size=found.size,
         provider=found.provider,
@@ -53,6 +46,27 @@ def parse(words: list[str]) -> Options:
         faults=tuple(found.fault),
         enforce=not found.no_permissions,
     )
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Speaks of `make demo`, as that is what people type; python -m rehearsal takes the same options."""
+    parser = argparse.ArgumentParser(
+        prog="make demo",
+        usage='make demo ARGS="[--size small] [--until STEP] [--keep] …"',
+        description="The whole life of a project on this machine, played and checked.\n"
+        "ARGS takes the options below; the same is: python -m rehearsal [options]",
+        epilog="\n".join(["steps:", *(f"  {each.name:<20} {each.title}" for each in STORY)]) + "\n",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--size", choices=("small", "medium"), default="medium", help="one account, or three (default)")
+    add("--provider", choices=PROVIDERS, default=Options.provider, help="CodeCommit (default), or GitHub")
+    add("--name", type=_name, default=Options.name, help=f"of the project; {Options.name} by default")
+    add("--until", metavar="STEP", help="stop after it; they are listed below")
+    add("--keep", action="store_true", help="leave all running afterwards, also after a failure, and say where it is")
+    add("--fault", metavar="NAME", action="append", default=[], help="this instead; all: make faults ARGS=--list")
+    add("--no-permissions", action="store_true", help="allow every call, to look for another mistake")
+    return parser
 
 
 def _name(text: str) -> str:
@@ -70,11 +84,9 @@ def main() -> int:
     if options.faults:
         return bench.play(options.faults, console)
     try:
-        rehearse(until(STORY, options.until), options, console)
+        rehearse(STORY, options, console)
     except (StoryError, EmulatorError, MachineError) as failure:
-        console.print(Text(str(failure), "red"), soft_wrap=True)
-        if isinstance(failure, StoryError) and failure.before:
-            console.print(Text(advice(options, failure.before)), soft_wrap=True)
+        _tell(failure, options, console)
         return 1
     except OSError as failure:
         if failure.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
@@ -85,6 +97,15 @@ def main() -> int:
         console.print("interrupted; nothing is left running")
         return 130
     return 0
+
+
+def _tell(failure: Exception, options: Options, console: Console) -> None:
+    """Say what went wrong, and how to look at it; of a story that was kept, that was said before the wait."""
+    if options.keep and isinstance(failure, StoryError):
+        return
+    console.print(Text(str(failure), "red"), soft_wrap=True)
+    if isinstance(failure, StoryError) and failure.before:
+        console.print(Text(advice(options, failure.before)), soft_wrap=True)
 
 
 def advice(options: Options, before: str) -> str:

@@ -147,7 +147,7 @@ class IgnoredFact:
 
 @dataclass
 class Facts:
-    """Everything about one rehearsal. `outcome` says in a word how it ended."""
+    """Everything about one rehearsal. `outcome` says in a word how it ended; a step that waits was not played."""
 
     started: str
     size: str

@@ -85,4 +85,4 @@ def _open(role: RoleFact) -> str:
 
 def is_whole(facts: Facts) -> bool:
     """Whether every step of the longest story was played: what is unused then is unused for good."""
-    return facts.outcome == "played" and any(step.name == "delete" for step in facts.steps)
+    return facts.outcome == "played" and any((step.name, step.state) == ("delete", "done") for step in facts.steps)

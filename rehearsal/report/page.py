@@ -20,6 +20,7 @@ from rehearsal.report.facts import ExecutionFact, Facts, ModelFact, ResourceFact
 TEMPLATE = "page.html.jinja"
 VERDICTS = {
     "played": "Every step came out as it should",
+    "part": "Every step that was played came out as it should",
     "failed": "A step did not come out as it should",
     "interrupted": "Interrupted before the end",
     "running": "Still running",
@@ -60,7 +61,8 @@ def _values(facts: Facts) -> dict[str, Any]:
     curve = sorted({name for model in facts.models for name in model.curves})
     return {
         "facts": facts,
-        "verdict": VERDICTS[facts.outcome],
+        "verdict": verdict(facts),
+        "extent": extent(facts),
         **_timeline(facts),
         "graph": _drawing(pipeline.graph),
         "curve_names": curve,
@@ -150,6 +152,21 @@ def purposes(facts: Facts, account: str) -> str:
     if len(set(facts.accounts.values())) == 1:
         return ""
     return ", ".join(purpose for purpose, number in facts.accounts.items() if number == account) or "other"
+
+
+def verdict(facts: Facts) -> str:
+    """How it ended, as a heading; of a part of the story it does not say that it was every step."""
+    is_part = facts.outcome == "played" and any(step.state == "waiting" for step in facts.steps)
+    return VERDICTS["part" if is_part else facts.outcome]
+
+
+def extent(facts: Facts) -> str:
+    """How much of the story was played; empty if all of it was, or while it still is."""
+    left = sum(step.state == "waiting" for step in facts.steps)
+    if not left or facts.outcome == "running":
+        return ""
+    done, rest = sum(step.state == "done" for step in facts.steps), f"{left} were" if left > 1 else "one was"
+    return f"{done} of {len(facts.steps)} steps came out as they should, {rest} not played."
 
 
 def moment(text: str) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from rehearsal.report.gather import gather
-from rehearsal.story import pipelines, programs, provider, publishing
+from rehearsal.story import pipelines, programs, provider, publishing, releasing
 from rehearsal.story.world import World, expect
 
 CHANGE = ("      MemorySize: 128\n", "      MemorySize: 192\n")  # of the function that starts the pipelines
@@ -30,6 +30,7 @@ def upgrade(world: World) -> None:
     expect(function["MemorySize"] == 192, "the dispatcher to have 192 MB", function["MemorySize"])
     pipelines.require_known(world)
     pipelines.succeeded(world, "deploy", world.kept["release"])
+    releasing.require_unharmed(world)
     world.facts.template_version = newest
 
 

@@ -23,6 +23,7 @@ def tried_by_hand(world: World) -> None:
     world.kept["flawed"] = register_flawed(world, flaw)
     releasing.decide(world, world.kept["flawed"])
     pipelines.succeeded(world, "deploy", better)
+    releasing.require_unharmed(world)
 
 
 def failing(world: World) -> None:
@@ -30,11 +31,12 @@ def failing(world: World) -> None:
     version, (rows, _) = world.kept["flawed"], loyal_customers(world)
     releasing.reach_approval(world)
     good = current_answers(world, rows)
-    heard = releasing.shift(world, f"Version {version}, which fails on some customers", rows, good, NEVER)
+    releasing.shift(world, f"Version {version}, which fails on some customers", rows, good, NEVER)
     ended = pipelines.finished(world, "deploy", world.kept["release"])
+    heard = releasing.end_traffic(world, "pipeline failed")
     words = pipelines.failure(world, "deploy", world.kept["release"])
     total = heard.failed + sum(heard.totals.values())
-    outcome = f"Rolled back: {heard.failed} of {total} requests failed meanwhile. {words}"
+    outcome = f"Rolled back: {heard.failed} of {total:,} requests failed meanwhile. {words}"
     world.facts.shifts[-1].outcome = outcome
     building.note_model(world, releasing.package(world, version), "rolled back")
     expect(ended["status"] == "Failed", "the pipeline to fail", ended["status"], world.logs)
@@ -50,7 +52,7 @@ def older(world: World) -> None:
     rows, old = releasing.contract(world, 1)
     _, new = releasing.contract(world, 2)
     heard = releasing.shift(world, "Back to version 1", rows, new, old)
-    releasing.require_shift(world, heard, new, old)
+    releasing.require_shift(world, heard)
     releasing.require_serving(world, "prod", 1)
 
 

@@ -17,12 +17,22 @@ from rich.text import Text
 
 from rehearsal.host import PYTHON
 from rehearsal.story import programs, repository
+from rehearsal.story.errors import StoryError
 from rehearsal.story.world import World
 
 
-def wait_for_person(world: World, console: Console) -> None:
-    """Print where everything is, and wait for Ctrl-C or the emulator's end without using the processor."""
-    console.print(Text("\nStill running, until Ctrl-C:", "bold"))
+def wait_for_person(world: World, console: Console, failure: StoryError | None = None) -> None:
+    """Print what failed, if anything did, and where everything is; wait for Ctrl-C or the emulator's end.
+
+    Waiting does not use the processor.
+    """
+    if failure:
+        console.print(Text(f"\n{failure}", "red"), soft_wrap=True)
+    if world.emulator.process.poll() is not None:
+        console.print(Text("The emulator has ended: there is nothing left to look at.", "red"))
+        return
+    head = "The story failed. What it made is still running" if failure else "Still running"
+    console.print(Text(f"\n{head}, until Ctrl-C:", "bold"))
     for name, line in words(world):
         console.print(Text.assemble((f"{name:<10}", "dim"), line), soft_wrap=True)
     with suppress(KeyboardInterrupt):

@@ -148,7 +148,7 @@ def variables(world: World, half: str, execution: str) -> dict[str, str]:
 
 
 def tell(world: World, half: str, execution: str) -> None:
-    """Say which action runs, and for a build the last line it printed; once a second is enough for a person."""
+    """Say which action runs, and for a build the last line it printed; every two seconds is enough for a person."""
     if world.is_time_to_tell():
         world.say(at(world, half, execution))
 
@@ -187,18 +187,26 @@ def printed(world: World, build: str) -> str:
 
 
 def _events(world: World, build: str, **how: Any) -> list[dict[str, Any]]:
-    found = world.client("codebuild", "scientist").batch_get_builds(ids=[build])["builds"]
-    place = found[0].get("logs", {}) if found else {}
-    if not place.get("streamName"):
+    place = _stream(world, build)
+    if not place:
         return []
     logs = world.client("logs", "scientist")
     try:
-        events: list[dict[str, Any]] = logs.get_log_events(
-            logGroupName=place["groupName"], logStreamName=place["streamName"], **how
-        )["events"]
+        events: list[dict[str, Any]] = logs.get_log_events(**place, **how)["events"]
     except logs.exceptions.ResourceNotFoundException:
         return []  # named before it is made
     return events
+
+
+def _stream(world: World, build: str) -> dict[str, str]:
+    """Where a build's lines are; empty as long as that has no name. It never changes: it is asked for once."""
+    if build not in world.streams:
+        found = world.client("codebuild", "scientist").batch_get_builds(ids=[build])["builds"]
+        place = found[0].get("logs", {}) if found else {}
+        if not place.get("streamName"):
+            return {}
+        world.streams[build] = {"logGroupName": place["groupName"], "logStreamName": place["streamName"]}
+    return world.streams[build]
 
 
 def _logs(world: World) -> list[object]:

@@ -5,7 +5,7 @@ Whatever ends it, the report is written and no process is left. It refuses to ov
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,26 +14,30 @@ from rich.console import Console
 from rich.text import Text
 
 from rehearsal import memory, preflight
-from rehearsal.host import ROOT, Emulator, emulator
+from rehearsal.host import ROOT, emulator
 from rehearsal.report import facts as recorded
 from rehearsal.report import grants
 from rehearsal.report.facts import Facts
 from rehearsal.report.gather import gather
-from rehearsal.report.page import render
+from rehearsal.report.page import extent, render
 from rehearsal.story import people
 from rehearsal.story.errors import StoryError
 from rehearsal.story.kept import wait_for_person
 from rehearsal.story.play import facts_of, play
 from rehearsal.story.show import shown
-from rehearsal.story.step import Step
+from rehearsal.story.step import Step, until
 from rehearsal.story.world import Options, World
 
 KEPT = ROOT / "build" / "rehearsal"
 PACE = 300  # waits of traffic shifts and periods of metrics pass so many times as fast as on AWS
 
 
-def rehearse(steps: list[Step], options: Options, console: Console, kept: Path = KEPT) -> Path:
-    """Play `steps` and return the folder of this rehearsal, with the report in it. Raises StoryError, MachineError."""
+def rehearse(story: Sequence[Step], options: Options, console: Console, kept: Path = KEPT) -> Path:
+    """Play a story, or as much of it as the options ask for, and return the folder with the report in it.
+
+    Raises StoryError, MachineError; with `keep` only once a person has looked at what runs.
+    """
+    steps = until(story, options.until)
     preflight.require(kept)
     folder = new_folder(kept)
     os.environ["REHEARSAL_PACE"] = str(PACE)
@@ -45,31 +49,37 @@ def rehearse(steps: list[Step], options: Options, console: Console, kept: Path =
         permissions_enforced=options.enforce,
         pace=PACE,
         accounts=options.accounts,
-        steps=facts_of(steps),
+        steps=facts_of(story),
     )
     with _reported(facts, folder, console), emulator(folder / "emulator", enforce=options.enforce) as running:
-        world = _play(steps, options, facts, folder, running, console)
+        with shown(console, facts.steps[: len(steps)]) as show:
+            world = World(options, folder, running, facts, show)
+            failure = _play(steps, world)
         if options.keep:
             _write(facts, folder)  # so that it can be read meanwhile
-            wait_for_person(world, console)
+            wait_for_person(world, console, failure)
+        if failure:
+            raise failure
     return folder
 
 
-def _play(
-    steps: list[Step], options: Options, facts: Facts, folder: Path, running: Emulator, console: Console
-) -> World:
-    with shown(console, facts.steps) as show, memory.watched() as peak:
-        world = World(options, folder, running, facts, show)
-        facts.started = datetime.now(UTC).isoformat(timespec="milliseconds")  # what the steps' seconds count from
+def _play(steps: Sequence[Step], world: World) -> StoryError | None:
+    """Play the steps and gather the facts; returns what a step failed with."""
+    facts = world.facts
+    facts.started = datetime.now(UTC).isoformat(timespec="milliseconds")  # what the steps' seconds count from
+    with memory.watched() as peak:
         try:
             people.prepare(world)
             play(steps, world)
             facts.outcome = "played"
+        except StoryError as failure:
+            facts.outcome = "failed"
+            return failure
         finally:
             facts.seconds = time.monotonic() - world.began
             facts.peak_memory_mb, facts.peak_processes = round(peak.megabytes, 1), peak.processes
-            gather(facts, running, world.project)
-    return world
+            gather(facts, world.emulator, world.project)
+    return None
 
 
 def new_folder(kept: Path) -> Path:
@@ -98,11 +108,8 @@ def _reported(facts: Facts, folder: Path, console: Console) -> Iterator[None]:
     """Write facts and report whatever happens in the block, and tell where they are."""
     try:
         yield
-    except StoryError:
-        facts.outcome = "failed"
-        raise
     except (KeyboardInterrupt, SystemExit):
-        facts.outcome = facts.outcome if facts.outcome == "played" else "interrupted"
+        facts.outcome = "interrupted" if facts.outcome == "running" else facts.outcome
         raise
     except BaseException:
         facts.outcome = "failed"
@@ -114,6 +121,8 @@ def _reported(facts: Facts, folder: Path, console: Console) -> Iterator[None]:
         if facts.peak_processes:
             words = f"{facts.seconds:.0f} s, {facts.peak_memory_mb:,.0f} MB at most in {facts.peak_processes} processes"
             console.print(Text(f"took    {words}"))
+        if words := extent(facts):
+            console.print(Text(f"played  {words}"))
         console.print(Text(f"report  {_short(folder / 'report.html')}"), soft_wrap=True)
 
 

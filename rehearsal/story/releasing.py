@@ -9,7 +9,7 @@ from urllib.parse import urlparse
 from rehearsal.report.facts import ShiftFact
 from rehearsal.story import building, pipelines
 from rehearsal.story.errors import StoryError
-from rehearsal.story.traffic import Heard, Known, Row, invoke, json_body, traffic
+from rehearsal.story.traffic import AFTERWARDS_PER_SECOND, Heard, Known, Row, begin, invoke, json_body
 from rehearsal.story.world import World, expect
 
 STAGES = ("staging", "prod")
@@ -195,13 +195,20 @@ def require_serving(world: World, stage: str, version: int) -> None:
 def shift(world: World, title: str, rows: Sequence[Row], old: Known, new: Known) -> Heard:
     """Approve production while clients ask it, and wait until its endpoint was updated, however that ended.
 
-    Clients ask about `rows`; `old` and `new` tell by the answers which version gave them. Returns what clients saw.
+    Clients ask about `rows`; `old` and `new` tell by the answers which version gave them. They go on asking, whatever
+    steps come next, until the pipeline has ended. Returns what they see.
     """
-    with traffic(world, "prod", rows, [old, new]) as heard:
-        world.wait(lambda: True if heard.totals[old.name] >= 20 else None, f"answers of {old.name}", 20)
-        marks = {"approved": heard.now}
-        allow_production(world)
-        marks |= watch_shift(world, heard, new)
+    release = world.kept["release"]
+
+    def is_over() -> bool:
+        return pipelines.status(world, "deploy", release)["status"] in pipelines.ENDED
+
+    heard = world.heard = begin(world, "prod", rows, [old, new], is_over)
+    world.wait(lambda: True if heard.totals[old.name] >= 20 else None, f"answers of {old.name}", 20)
+    marks = {"approved": heard.now}
+    allow_production(world)
+    marks |= watch_shift(world, heard, new)
+    heard.per_second = AFTERWARDS_PER_SECOND
     world.facts.shifts.append(ShiftFact(title, "", heard.samples(), marks))
     return heard
 
@@ -227,13 +234,29 @@ def watch_shift(world: World, heard: Heard, new: Known) -> dict[str, float]:
     return marks | {"update ends": heard.now}
 
 
-def require_shift(world: World, heard: Heard, old: Known, new: Known) -> None:
-    """Not one request failed, and none was answered by a third model."""
-    outcome = f"{heard.totals[old.name]} answers of {old.name}, {heard.totals[new.name]} of {new.name}"
+def require_shift(world: World, heard: Heard) -> None:
+    """Not one request failed so far, and none was answered by a third model."""
+    names = [known.name for known in heard.versions]
+    outcome = ", ".join(f"{heard.totals[name]:,} answers of {name}" for name in names)
     world.facts.shifts[-1].outcome = outcome
     expect(heard.failed == 0, "no request to fail", dict(heard.messages), world.logs)
-    expect(set(heard.totals) == {old.name, new.name}, "answers of these two versions only", heard.totals, world.logs)
+    expect(set(heard.totals) == set(names), f"answers of {' and '.join(names)} only", heard.totals, world.logs)
     world.say(outcome)
+
+
+def require_unharmed(world: World) -> None:
+    """The pipeline has ended green, and until then no request failed."""
+    require_shift(world, end_traffic(world, "pipeline green"))
+
+
+def end_traffic(world: World, mark: str) -> Heard:
+    """Clients ask no more, as a pipeline has ended in the way that `mark` says; the report shows all that they saw."""
+    heard, fact = world.heard, world.facts.shifts[-1]
+    if heard is None:
+        raise StoryError("clients to ask production", "there are none")
+    heard.end()
+    fact.samples, fact.marks = heard.samples(), fact.marks | {mark: heard.ended}
+    return heard
 
 
 def require_canary(world: World, heard: Heard, old: Known, new: Known) -> None:

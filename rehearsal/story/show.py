@@ -1,4 +1,4 @@
-"""What a person sees of the story: a live timeline at a terminal, one line for each event in a log."""
+"""What a person sees of the story: a live timeline at a terminal, a line for each step in a log."""
 
 import contextlib
 import time
@@ -15,6 +15,7 @@ from rehearsal.report.facts import StepFact
 _MARKS = {"done": ("✓", "green"), "failed": ("✗", "red"), "interrupted": ("■", "yellow"), "waiting": ("·", "dim")}
 
 _BESIDE = "∥"  # runs at the same time
+_QUIET_SECONDS = 15.0  # in a log, a step that lasts is told of once in so long, if it has something new to say
 _MARK_WIDTH, _TIME_WIDTH, _SHORTEST_LAST = 3, 9, 24
 
 
@@ -25,24 +26,33 @@ class Show(Protocol):
 
 
 class Lines:
-    """One line when a step begins, one for each thing it says or that goes on beside it, one when it ends."""
+    """One line when a step ends, with what it said last; while it lasts, now and then what it is at.
 
-    def __init__(self, console: Console) -> None:
-        self._console, self._began = console, time.monotonic()
+    story.log keeps everything that was said.
+    """
+
+    def __init__(self, console: Console, quiet: float = _QUIET_SECONDS) -> None:
+        self._console, self._quiet = console, quiet
+        self._began = self._told = time.monotonic()
         self._shown: list[str] = []
 
     def changed(self, fact: StepFact) -> None:
-        lines = [f"▶ {fact.title}", *(f"    {line}" for line in fact.lines[-1:])]
-        lines += [f"    {_BESIDE} {line}" for line in fact.beside]
+        last = fact.lines[-1:]
         if fact.state != "running":
-            lines = [f"{_MARKS[fact.state][0]} {fact.title}  {fact.seconds:.1f} s"]
+            title = f"{_MARKS[fact.state][0]} {fact.title}  {fact.seconds:.1f} s"
+            self._tell([": ".join([title, *last]) if fact.state == "done" else title])
+            self._shown.clear()
+        elif time.monotonic() >= self._told + self._quiet:
+            self._tell([f"▶ {fact.title}", *(f"    {line}" for line in last)])
+            self._tell([f"    {_BESIDE} {line}" for line in fact.beside if not any(map(line.endswith, last))])
+
+    def _tell(self, lines: list[str]) -> None:
+        """Print those that were not printed since the last step ended."""
+        self._told = time.monotonic()
         for line in lines:
             if line not in self._shown:
-                self._print(line)
-        self._shown = lines
-
-    def _print(self, text: str) -> None:
-        self._console.print(Text(f"{time.monotonic() - self._began:6.1f}  {text}"), soft_wrap=True)
+                self._console.print(Text(f"{self._told - self._began:6.1f}  {line}"), soft_wrap=True)
+        self._shown += lines
 
 
 class Timeline:

@@ -3,7 +3,8 @@
 Its name is what --until takes, the first line of its docstring is its title.
 """
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from rehearsal.story.world import World
@@ -27,11 +28,22 @@ def step(act: Act) -> Step:
     return Step(act.__name__.replace("_", "-"), act.__doc__.splitlines()[0].rstrip("."), act)
 
 
-def until(steps: list[Step], name: str | None) -> list[Step]:
-    """The steps up to and with `name`; all of them without one. Raises KeyError for a name that no step has."""
+class UnknownStepError(Exception):
+    """No step has that name; the message tells those that come near it."""
+
+
+def until(steps: Sequence[Step], name: str | None) -> list[Step]:
+    """The steps up to and with `name`; all of them without one. Raises UnknownStepError."""
     if name is None:
-        return steps
+        return list(steps)
     names = [each.name for each in steps]
     if name not in names:
-        raise KeyError(f"there is no step {name!r}; the story has {', '.join(names)}")
-    return steps[: names.index(name) + 1]
+        raise UnknownStepError(f"there is no step {name!r}.{meant(name, names)} All of them: make demo ARGS=--help")
+    return list(steps[: names.index(name) + 1])
+
+
+def meant(name: str, names: Iterable[str]) -> str:
+    """` Did you mean one, another?`: the names with that word in them, or else the nearest; empty where none is."""
+    known = list(names)
+    found = [each for each in known if name and name in each] or difflib.get_close_matches(name, known)
+    return f" Did you mean {', '.join(found[:3])}?" if found else ""

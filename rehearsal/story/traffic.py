@@ -10,7 +10,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +21,8 @@ from rehearsal.report.facts import Sample
 from rehearsal.story.world import World
 
 PER_SECOND = 30
+AFTERWARDS_PER_SECOND = 2  # once the endpoint was updated: enough to notice that something fails
+LOOK_SECONDS = 1.0
 BUCKET_SECONDS = 0.5
 Row = Mapping[str, Any]
 
@@ -40,13 +42,27 @@ class Known:
 
 @dataclass
 class Heard:
-    """What clients of an endpoint saw, in short slices of time."""
+    """What clients of an endpoint saw, in short slices of time; they ask until `end`, or until they need not any more.
 
+    `versions` are those that may answer, `ended` is when they did.
+    """
+
+    versions: Sequence[Known] = ()
+    per_second: float = PER_SECOND
     began: float = field(default_factory=time.monotonic)
     answers: dict[int, Counter[str]] = field(default_factory=dict)
     errors: Counter[int] = field(default_factory=Counter)
     messages: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    over: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread | None = None
+    ended: float = 0.0
+
+    def end(self) -> None:
+        """Let clients ask no more."""
+        self.over.set()
+        if self.thread:
+            self.thread.join(10)
 
     @property
     def now(self) -> float:
@@ -86,27 +102,43 @@ class Heard:
 @contextmanager
 def traffic(world: World, stage: str, rows: Sequence[Row], versions: Sequence[Known]) -> Iterator[Heard]:
     """Ask the endpoint of a stage while the block runs, `rows` in each request."""
-    heard, over = Heard(), threading.Event()
-    client = world.client("sagemaker-runtime", "application", stage)
-    arguments = (client, world.project.endpoint(stage), json_body(rows), versions, heard, over)
-    asking = threading.Thread(target=_ask, args=arguments, daemon=True)
-    asking.start()
+    heard = begin(world, stage, rows, versions)
     try:
         yield heard
     finally:
-        over.set()
-        asking.join(10)
+        heard.end()
 
 
-def _ask(client: Any, endpoint: str, body: str, versions: Sequence[Known], heard: Heard, over: threading.Event) -> None:
-    due = time.monotonic()
-    while not over.is_set():
+def begin(
+    world: World,
+    stage: str,
+    rows: Sequence[Row],
+    versions: Sequence[Known],
+    is_over: Callable[[], bool] = lambda: False,
+) -> Heard:
+    """Ask the endpoint of a stage from now on, whatever the story does meanwhile, until `is_over` or told to end."""
+    heard = Heard(versions)
+    client = world.client("sagemaker-runtime", "application", stage)
+    arguments = (client, world.project.endpoint(stage), json_body(rows), heard, is_over)
+    heard.thread = threading.Thread(target=_ask, args=arguments, daemon=True)
+    heard.thread.start()
+    return heard
+
+
+def _ask(client: Any, endpoint: str, body: str, heard: Heard, is_over: Callable[[], bool]) -> None:
+    due, look = time.monotonic(), time.monotonic() + LOOK_SECONDS
+    while not heard.over.is_set():
         try:
-            heard.note(_version(invoke(client, endpoint, body), versions))
+            heard.note(_version(invoke(client, endpoint, body), heard.versions))
+            if time.monotonic() > look:
+                look = time.monotonic() + LOOK_SECONDS
+                if is_over():
+                    break
         except (ClientError, BotoCoreError) as error:
             heard.note("", str(error)[:300])
-        due = max(due + 1 / PER_SECOND, time.monotonic() - 1)
-        over.wait(max(0.0, due - time.monotonic()))
+        due = max(due + 1 / heard.per_second, time.monotonic() - 1)
+        heard.over.wait(max(0.0, due - time.monotonic()))
+    heard.ended = heard.now
 
 
 def _version(probabilities: Sequence[float], versions: Sequence[Known]) -> str:

@@ -5,16 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from rehearsal.host import Emulator
 from rehearsal.report.facts import Facts, StepFact
 from rehearsal.story.errors import OverdueError, StoryError
 from rehearsal.story.show import Show
 
+if TYPE_CHECKING:
+    from rehearsal.story.traffic import Heard
+
 TOOLING, STAGING, PROD = "111111111111", "222222222222", "333333333333"
 PAUSE = 0.2
-TELL_SECONDS = 1.0  # between two looks at what only a person wants to see
+TELL_SECONDS = 2.0  # between two looks at what only a person wants to see
 Answer = TypeVar("Answer")
 
 
@@ -82,8 +85,10 @@ class World:
     step: StepFact = field(default_factory=lambda: StepFact("", ""))
     kept: dict[str, Any] = field(default_factory=dict)
     clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+    streams: dict[str, dict[str, str]] = field(default_factory=dict)  # where the lines of a build are
     # What runs beside the story: each tells what it is at, and None once it is over.
     beside: list[Callable[[], str | None]] = field(default_factory=list)
+    heard: "Heard | None" = None  # what clients see of the release to production that is, or was last, under way
     told: float = 0.0
     looked: float = 0.0
     check: Callable[[], None] = lambda: None  # raises what ends a wait at once: a denied call

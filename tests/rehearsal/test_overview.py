@@ -3,10 +3,12 @@
 import urllib.error
 import urllib.request
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from tests.rehearsal.conftest import Account
+from tests.rehearsal.engines import until
 from tests.rehearsal.served import GOOD, Hosting
 from tests.rehearsal.test_clean_machine import build
 from tests.rehearsal.test_codebuild import finished
@@ -44,6 +46,20 @@ def test_it_shows_what_is_there_and_leads_to_the_logs(account: Account) -> None:
     assert f"/_look/build/{unique}" in links
     assert [link for link in links if not link.startswith("/_look/")] == []
     assert "<b>a line of the build</b>" in read(account, f"build/{unique}")
+
+
+def test_a_build_that_runs_shows_its_phase_and_last_line(account: Account, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    waits = f"until test -e {gate}; do sleep 0.1; done"
+    identifier = build(account, f"printf '\\033[1m<i>half way</i>\\033[0m\\n\\n'; {waits}")
+    try:
+        line = '<code class="dim">&lt;i&gt;half way&lt;/i&gt;</code>'
+        page = until(lambda: text if line in (text := read(account, "")) else "")
+    finally:
+        gate.touch()
+    assert "build, " in page[page.index(f"Account {account.id}") : page.index(line)]
+    assert finished(account, identifier)["buildStatus"] == "SUCCEEDED"
+    assert "half way" not in read(account, "")
 
 
 def test_other_addresses_are_refused(account: Account) -> None:

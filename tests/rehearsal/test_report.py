@@ -22,7 +22,7 @@ from rehearsal.report.facts import (
     StepFact,
     read,
 )
-from rehearsal.report.page import moment, purposes, render
+from rehearsal.report.page import extent, moment, purposes, render
 
 SECTIONS = ("timeline", "pipelines", "models", "traffic", "permissions", "resources", "cost", "limits")
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -210,6 +210,18 @@ def test_permissions_that_were_not_checked_are_not_praised(facts: Facts) -> None
     page = render(facts)
     assert "Permissions were not checked" in page
     assert "was checked against" not in page
+
+
+def test_what_was_not_played_is_counted_and_not_praised(facts: Facts) -> None:
+    played, left = [StepFact("a", "Alpha", "done")], [StepFact("b", "Beta"), StepFact("c", "Gamma")]
+    facts.outcome, facts.steps = "played", played + left
+    assert "Every step that was played came out as it should" in render(facts)
+    assert extent(facts) == "1 of 3 steps came out as they should, 2 were not played."
+    facts.steps = played
+    assert "Every step came out as it should" in render(facts)
+    assert extent(facts) == ""
+    facts.outcome, facts.steps = "failed", [StepFact("z", "Zeta", "failed", problem="an egg"), left[0]]
+    assert "0 of 2 steps came out as they should, one was not played." in render(facts)
 
 
 def test_a_step_that_was_not_played_has_no_time(facts: Facts) -> None:

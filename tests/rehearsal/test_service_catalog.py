@@ -143,6 +143,28 @@ def test_a_parameter_that_the_template_lacks_fails_the_record(catalog: Catalog) 
     assert "Colour" in record["RecordErrors"][0]["Description"]
 
 
+def test_an_output_needs_no_description(catalog: Catalog) -> None:
+    bare = {**TEMPLATE, "Outputs": {"TopicArn": {"Value": {"Ref": "Topic"}}}}
+    catalog.version = catalog.new_version("bare", bare)
+    record = catalog.provision(Name="one")
+    assert record["Status"] == "SUCCEEDED"
+    assert "TopicArn" in record["Outputs"]
+
+
+def test_a_mistake_of_the_emulator_fails_the_record_with_its_reason(catalog: Catalog) -> None:
+    info = {"LoadTemplateFromURL": catalog.account.store("odd.yaml", b'["no", "template"]')}
+    given = {"Name": "odd", "Type": "CLOUD_FORMATION_TEMPLATE", "Info": info, "DisableTemplateValidation": True}
+    made = catalog.api.create_provisioning_artifact(
+        ProductId=catalog.product_id, Parameters=given, IdempotencyToken="odd"
+    )
+    catalog.version = made["ProvisioningArtifactDetail"]["Id"]
+    record = catalog.provision(Name="one")
+    assert record["Status"] == "FAILED"
+    assert "in the emulator" in record["RecordErrors"][0]["Description"]
+    shown = catalog.api.describe_provisioned_product(Name="mine")["ProvisionedProductDetail"]
+    assert shown["Status"] == "ERROR"
+
+
 def test_a_provisioned_product_can_be_given_up_without_its_resources(catalog: Catalog) -> None:
     catalog.provision(Name="one")
     ended = catalog.api.terminate_provisioned_product(

@@ -55,6 +55,28 @@ def test_in_a_wide_window_steps_say_what_they_said_last(steps: list[StepFact]) -
     assert "said last" not in drawn(steps, 100, 50)[0]
 
 
+def logged(quiet: float) -> list[str]:
+    """What a log says of a step that says three things and lasts."""
+    output = io.StringIO()
+    show = Lines(Console(file=output), quiet)
+    fact = StepFact("a", "Alpha", "running")
+    for line in ("one", "two", "three", "three"):
+        fact.lines.append(line)
+        fact.beside = ["build pipeline: beside it", f"build pipeline, which the step waits for: {line}"]
+        show.changed(fact)
+    fact.state, fact.seconds = "done", 3.2
+    show.changed(fact)
+    return [line.split(maxsplit=1)[1] for line in output.getvalue().splitlines()]
+
+
+def test_a_log_has_one_line_for_a_step_that_is_soon_over() -> None:
+    assert logged(60) == ["✓ Alpha  3.2 s: three"]
+
+
+def test_a_log_tells_once_what_a_long_step_is_at() -> None:
+    assert logged(0) == ["▶ Alpha", "one", "∥ build pipeline: beside it", "two", "three", "✓ Alpha  3.2 s: three"]
+
+
 def test_neither_a_file_nor_a_dumb_terminal_is_drawn_upon(steps: list[StepFact]) -> None:
     for console in (Console(file=io.StringIO()), Console(force_terminal=True, _environ={"TERM": "dumb"})):
         with shown(console, steps) as show:

@@ -1,11 +1,14 @@
 """The frame of the story: the order of the steps, what a failing one says, what is kept, that nothing is left over."""
 
+import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +24,7 @@ from rehearsal.story.errors import DeniedError, StoryError
 from rehearsal.story.play import facts_of, play
 from rehearsal.story.rehearse import new_folder
 from rehearsal.story.show import Lines, Timeline, shown
-from rehearsal.story.step import Step, step, until
+from rehearsal.story.step import Step, UnknownStepError, step, until
 from rehearsal.story.world import Options, World
 
 
@@ -51,7 +54,7 @@ def stand_in(tmp_path: Path) -> FakeEmulator:
 @pytest.fixture
 def world(tmp_path: Path, stand_in: FakeEmulator) -> World:
     facts = Facts("2026-11-21T19:00:00+00:00", "small", "codecommit", "us-east-1")
-    show = Lines(Console(file=(tmp_path / "shown").open("w")))
+    show = Lines(Console(file=(tmp_path / "shown").open("w")), quiet=0.0)
     return World(Options(size="small"), tmp_path, cast(Emulator, stand_in), facts, show)
 
 
@@ -99,8 +102,35 @@ def test_steps_are_played_in_order_and_what_they_say_is_kept(world: World) -> No
 def test_until_stops_after_the_named_step() -> None:
     assert until(STEPS, "first") == STEPS[:1]
     assert until(STEPS, None) == STEPS
-    with pytest.raises(KeyError, match="first, second-thing"):
+    with pytest.raises(UnknownStepError, match=r"no step 'third'\. All of them: make demo"):
         until(STEPS, "third")
+
+
+def test_a_name_that_nobody_knows_is_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, near in (
+        (["--until", "prodution"], "Did you mean production?"),
+        (["--fault", "production-denid"], "Did you mean production-denied"),
+        (["--fault", "5xx"], "Did you mean endpoint-5xx?"),
+    ):
+        with pytest.raises(SystemExit):
+            parse(words)
+        told = capsys.readouterr().err
+        assert near in told
+        assert len(told) < 300
+
+
+def test_the_help_says_what_people_type(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    told = capsys.readouterr().out
+    assert told.startswith('usage: make demo ARGS="')
+    assert all(f"  {each.name} " in told and each.title in told for each in STORY)
+
+
+def test_steps_beyond_those_played_stay_waiting(world: World) -> None:
+    world.facts.steps = facts_of(STEPS)
+    play(STEPS[:1], world)
+    assert [fact.state for fact in world.facts.steps] == ["done", "waiting"]
 
 
 def test_a_failing_step_says_what_was_expected_what_was_found_and_where_to_look(world: World) -> None:
@@ -290,6 +320,41 @@ def test_an_interrupted_rehearsal_leaves_no_process_and_a_report(tmp_path: Path,
     facts = recorded.read(tmp_path / "latest" / "facts.json")
     assert facts.outcome == "interrupted"
     assert "Interrupted" in (tmp_path / "latest" / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_story_that_failed_is_kept_running_if_asked(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib\n"
+        "from rehearsal import __main__ as program\n"
+        "from rehearsal.story import rehearse\n"
+        "from rehearsal.story.errors import StoryError\n"
+        "from rehearsal.story.step import step\n"
+        "def broken(world):\n"
+        "    'It breaks.'\n"
+        "    raise StoryError('three eggs', 'two')\n"
+        "def begun(world):\n"
+        "    'It begins.'\n"
+        "program.STORY[:] = [step(begun), step(broken), program.STORY[-1]]\n"
+        "original, sys.argv = rehearse.new_folder, ['rehearsal', '--keep', '--size', 'small']\n"
+        f"rehearse.new_folder = lambda kept: original(pathlib.Path({str(tmp_path)!r}))\n"
+        "sys.exit(program.main())"
+    )
+    started = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert started.stdout
+    lines = list(itertools.takewhile(lambda line: not line.startswith("log "), started.stdout))
+    told = "".join(lines)
+    (look,) = re.findall(r"http://\S+/_look/", told)
+    with urllib.request.urlopen(look, timeout=20) as answer:  # noqa: S310 - our own address on loopback
+        assert answer.status == 200
+    started.send_signal(signal.SIGINT)
+    rest, _ = started.communicate(timeout=30)
+    assert started.returncode == 1
+    assert "expected  three eggs" in told
+    assert "The story failed" in told
+    assert "1 of 3 steps came out as they should, one was not played." in rest
+    assert "three eggs" not in rest
+    assert recorded.read(tmp_path / "latest" / "facts.json").outcome == "failed"
 
 
 def alive(process: int) -> bool:

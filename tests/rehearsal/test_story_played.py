@@ -40,6 +40,9 @@ def test_the_whole_story_is_played_with_no_call_denied(stories: Callable[[Size],
         "Version 3",
         "Back to version 1",
     ]
+    for shift in (facts.shifts[0], facts.shifts[2]):  # the version between them is rolled back
+        assert shift.marks["pipeline green"] >= shift.marks["update ends"]
+        assert sum(sample.errors for sample in shift.samples) == 0
     assert facts.resources
     assert "Every step came out as it should" in (folder / "report.html").read_text()
 
