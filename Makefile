@@ -75,7 +75,7 @@ delete: install ## a project with everything that was made for it; NAME=churn, A
 doctor: install ## what is missing in the AWS account, with the commands that mend it
 	@$(PY) -m service_catalog doctor $(ARGS)
 
-faults: install .venv/emulator.installed ## what may go wrong, played one by one; ARGS=--list, ARGS="--fault production-denied"
+faults: install .venv/emulator.installed ## what may go wrong, played and checked; ARGS=--list, ARGS="--fault production-denied"
 	@$(PY) -m rehearsal.faults $(ARGS)
 
 bench: install ## the figures of the README, each beside its anchor

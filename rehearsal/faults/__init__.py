@@ -1,8 +1,8 @@
-"""The fault bench: what may go wrong in a project's life, played one by one, each with what must hold afterwards.
+"""The fault bench: what may go wrong in a project's life, played, each with what must hold afterwards.
 
-    python -m rehearsal.faults                            every fault (make faults)
-    python -m rehearsal.faults --fault production-denied  one
-    python -m rehearsal.faults --list                     what there is
+    make faults                                      every fault, several at a time
+    make faults ARGS="--fault production-denied"     one
+    make faults ARGS=--list                          what there is
 
 One file a concern; a file that is not imported here is not played.
 """

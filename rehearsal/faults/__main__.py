@@ -13,15 +13,22 @@ from collections.abc import Sequence
 from types import FrameType
 
 from rich.console import Console
+from rich.padding import Padding
+from rich.table import Column, Table
 from rich.text import Text
 
 from rehearsal.faults import ELSEWHERE, FAULTS, bench
-from rehearsal.faults.fault import STATES, UnknownFaultError, in_order
+from rehearsal.faults.fault import STATES, UnknownFaultError
+from rehearsal.faults.states import MEANING
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Play faults; the exit code is 0 only if everything held that must."""
-    parser = argparse.ArgumentParser(prog="python -m rehearsal.faults", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="make faults",
+        usage='make faults ARGS="[--fault NAME]… [--list]"',
+        description="What may go wrong, played and checked. The same is: python -m rehearsal.faults",
+    )
     parser.add_argument("--fault", metavar="NAME", action="append", default=[], help="only this one; repeatable")
     parser.add_argument("--list", action="store_true", help="tell all faults, and play none")
     options = parser.parse_args(words)
@@ -29,7 +36,9 @@ def main(words: Sequence[str] | None = None) -> int:
     if options.list:
         tell(console)
         return 0
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup: the person wants it to go on
+            signal.signal(number, _terminate)
     try:
         return bench.play(options.fault, console)
     except UnknownFaultError as error:
@@ -39,13 +48,15 @@ def main(words: Sequence[str] | None = None) -> int:
 def tell(console: Console) -> None:
     """Every fault by the state that it begins from, and what cannot be played here."""
     for state in STATES:
-        console.print(Text(f"\n{state}", "bold"))
-        for fault in in_order(FAULTS.values()):
+        console.print(Text.assemble((f"\n{state}", "bold"), f": {MEANING[state]}"))
+        table = Table.grid(Column(no_wrap=True), Column())
+        for fault in FAULTS.values():
             if fault.begins == state:
-                console.print(Text(f"  {fault.name:<32} {fault.title}"), soft_wrap=True)
-    console.print(Text("\nnot played", "bold"))
+                table.add_row(fault.name.ljust(max(map(len, FAULTS)) + 2), fault.title)
+        console.print(Padding(table, (0, 0, 0, 2)))
+    console.print(Text.assemble(("\nnot played", "bold"), ": with the reason"))
     for title, reason in ELSEWHERE.items():
-        console.print(Text(f"  {title}: {reason}"), soft_wrap=True)
+        console.print(Padding(Text(f"{title}: {reason}"), (0, 0, 0, 2)))
 
 
 def _terminate(number: int, _: FrameType | None) -> None:

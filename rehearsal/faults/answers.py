@@ -5,12 +5,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from rehearsal.faults.fault import fault
+from rehearsal.faults.fault import PATIENCE, fault
 from rehearsal.faults.refusing import made, refuses
 from rehearsal.story import creating, publishing, releasing
 from rehearsal.story.world import PROD, STAGING, World, expect
 
-PATIENCE = 120
 # Characters that AWS takes, by its API references; those of S3, IAM, SageMaker and SQS are the tightest.
 LIMITS = {
     "AWS::CodeBuild::Project": 150,
@@ -31,7 +30,7 @@ _SUBNETS = ("--parameter", "SubnetIds=subnet-0123456789abcdef0,subnet-0123456789
 _CONNECTION = "arn:{}:codeconnections:us-east-1:111111111111:connection/8ad5a1f4-8a7b-4f0e-9c3c-1b2a3c4d5e6f"
 
 
-@fault("published", leaves_no_trace=True)
+@fault("published", series="answers")
 def name_of_33_characters(world: World) -> None:
     """A project's name of 33 characters is refused."""
     refuses(world, "create", "x" * 33, says=["33 characters", "at most 32"])
@@ -46,14 +45,14 @@ def name_of_33_characters(world: World) -> None:
     expect(made(world) == before, "no project", made(world))
 
 
-@fault("published", leaves_no_trace=True)
+@fault("published", series="answers")
 def name_with_odd_characters(world: World) -> None:
     """Names with a leading dash, an emoji or a space are refused."""
     for name in ("-churn", "churn🙂", "my churn"):
         refuses(world, "create", "--", name, says=["is no name for a project", "letters a-z, digits and dashes"])
 
 
-@fault("published", leaves_no_trace=True)
+@fault("published", series="answers")
 def production_in_the_account_of_staging(world: World) -> None:
     """One account for staging and production is refused when both are named."""
     both = ("--parameter", f"StagingAccountId={STAGING}", "--parameter", f"ProdAccountId={STAGING}")
@@ -62,16 +61,16 @@ def production_in_the_account_of_staging(world: World) -> None:
     refuses(world, "create", "churn", *offered, says=["ProdAccountId must be another account than StagingAccountId"])
 
 
-@fault("published", leaves_no_trace=True)
+@fault("published", series="answers")
 def half_a_network(world: World) -> None:
-    """A network without subnets, or subnets without security groups, is refused."""
-    refuses(world, "create", "churn", *_VPC, says=["VpcId, SubnetIds and SecurityGroupIds must be given together"])
-    refuses(world, "create", "churn", *_VPC, *_SUBNETS, says=["SecurityGroupIds must be given together"])
+    """A network without subnets, subnets with a space, or without security groups, are refused."""
     spaced = ("--parameter", "SubnetIds=subnet-0123456789abcdef0, subnet-1")
     refuses(world, "create", "churn", *_VPC, *spaced, says=["SubnetIds='subnet-"])
+    refuses(world, "create", "churn", *_VPC, *_SUBNETS, says=["SecurityGroupIds must be given together"])
+    refuses(world, "create", "churn", *_VPC, says=["VpcId, SubnetIds and SecurityGroupIds must be given together"])
 
 
-@fault("published", leaves_no_trace=True)
+@fault("published", series="answers")
 def arn_of_another_partition(world: World) -> None:
     """A connection of China or GovCloud is refused in an account that is of neither."""
     for partition in ("aws-cn", "aws-us-gov"):
@@ -88,7 +87,7 @@ def arn_of_another_partition(world: World) -> None:
         )
 
 
-@fault("published", leaves_no_trace=True)
+@fault("published", series="answers")
 def schedule_of_unix(world: World) -> None:
     """A schedule as cron knows it, not AWS, is refused."""
     for schedule in ("0 3 * * *", "rate(1 minute)"):

@@ -13,13 +13,13 @@ from rehearsal.faults.deploying import (
     require_no_traceback,
     run_by_hand,
 )
-from rehearsal.faults.fault import fault
+from rehearsal.faults.fault import PATIENCE, fault
 from rehearsal.faults.production import require_untouched, sight
 from rehearsal.story import pipelines, releasing
 from rehearsal.story.world import World, expect
 
 
-@fault("registered", leaves_no_trace=True)
+@fault("registered", series="evidence")
 def nothing_approved(world: World) -> None:
     """No model is approved: the pipeline is green, says what it waits for, and deploys nothing"""
     execution = run_by_hand(world)
@@ -85,14 +85,14 @@ def approval_delivered_twice(world: World) -> None:
     """The same approval is delivered twice: one deployment"""
     queue = _queue_of_approvals(world)
     execution = releasing.decide(world, 1)
-    event = world.wait(lambda: _received(world, queue), "the event of the approval", 30, world.logs / "log")
+    event = world.wait(lambda: _received(world, queue), "the event of the approval", PATIENCE, world.logs / "log")
     again = _deliver(world, event)
     expect(again == [execution], f"the execution {execution} again", again)
     releasing.require_nothing_starts(world, "deploy", 1)
     world.say("the second delivery names the first one's deployment")
 
 
-@fault("in-production", leaves_no_trace=True)
+@fault("in-production", series="approvals")
 def approved_again(world: World) -> None:
     """What is in production is approved once more: nothing is deployed a second time"""
     stages = {stage: sight(world, stage) for stage in releasing.STAGES}
@@ -104,7 +104,7 @@ def approved_again(world: World) -> None:
         require_untouched(world, stage, before)
 
 
-@fault("in-production")
+@fault("in-production", series="approvals")
 def approval_that_comes_late(world: World) -> None:
     """An older approval arrives after a later one was released: production keeps the later one"""
     production = sight(world, "prod")
@@ -139,10 +139,12 @@ def approval_that_starts_nothing(world: World) -> None:
     (alarm,) = world.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
     watched = [each["Value"] for each in alarm["Dimensions"]]
     expect(watched == [name] and bool(alarm["AlarmActions"]), "an alarm on the queue that tells somebody", alarm)
-    with edge.calls(world.emulator, edge.throttled("StartPipelineExecution", caller="-dispatcher")):
+    # An error that StartPipelineExecution documents, and that no client tries to overcome.
+    code, words = "ConcurrentPipelineExecutionsLimitExceededException", "The pipeline has reached the limit"
+    with edge.calls(world.emulator, edge.refused("StartPipelineExecution", code, words, "-dispatcher")):
         arn = releasing.package(world, 1)["ModelPackageArn"]
         world.client("sagemaker", "approver").update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
-        kept = world.wait(lambda: _received(world, queue), "the event to be kept", 90, world.logs / "log")
+        kept = world.wait(lambda: _received(world, queue), "the event to be kept", PATIENCE, world.logs / "log")
     event = kept.get("requestPayload", kept)
     (execution,) = _deliver(world, event)
     pipelines.started(world, "deploy")

@@ -8,7 +8,7 @@ from rehearsal.story import programs, publishing
 from rehearsal.story.world import World, expect
 
 
-@fault("published", leaves_no_trace=True)
+@fault("published", series="baking")
 def answer_that_leaves_the_folder(world: World) -> None:
     """An answer with "../" or a line break is refused, and no file is written anywhere."""
     for slug in ("../churn", "a/../../b", "customer\nchurn", "/churn"):
@@ -21,7 +21,7 @@ def answer_that_leaves_the_folder(world: World) -> None:
     world.say(done.text.splitlines()[0])
 
 
-@fault("published", leaves_no_trace=True)
+@fault("published", series="baking")
 def bake_over_an_edited_project(world: World) -> None:
     """Baking over a project that somebody has edited leaves it alone, or on request only what is missing is added."""
     target = _target(world)
@@ -40,7 +40,7 @@ def bake_over_an_edited_project(world: World) -> None:
     world.say("the edits are there")
 
 
-@fault("published", leaves_no_trace=True)
+@fault("published", series="baking")
 def bake_into_a_folder_of_others(world: World) -> None:
     """A folder of the project's name with files of somebody else is left as it is."""
     target = _target(world)

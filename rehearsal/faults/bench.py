@@ -1,7 +1,8 @@
-"""Plays faults one after another and tells, while it does, how each of them came out."""
+"""Plays faults and tells, while it does, how each of them came out."""
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,10 +12,10 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from rehearsal import preflight
+from rehearsal import memory, preflight
 from rehearsal.faults import ELSEWHERE, states
-from rehearsal.faults.fault import Fault, find, in_order
-from rehearsal.faults.stage import Stage, stage
+from rehearsal.faults.fault import Fault, find
+from rehearsal.faults.lanes import Lanes
 from rehearsal.faults.states import Kept
 from rehearsal.host import EmulatorError
 from rehearsal.preflight import MachineError
@@ -28,23 +29,28 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Teller:
-    """Prints a line for each fault that was played; at a terminal, also what the running one is at."""
+    """Prints a line for each fault that was played; at a terminal, also what the running ones are at."""
 
     console: Console
+    facts: list[StepFact] = field(default_factory=list)
     status: Status = field(init=False)
+    is_over: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
         self.status = self.console.status("")
 
     def changed(self, fact: StepFact) -> None:
         """What is being played has said something, or has ended."""
-        last = f": {fact.lines[-1]}" if fact.lines else ""
-        self.status.update(Text(f"{fact.title}{last}", overflow="ellipsis", no_wrap=True))
+        running = [each for each in self.facts if each.state == "running"]
+        lines = [f"{each.name}: {each.lines[-1]}" if each.lines else each.name for each in running]
+        self.status.update(Text("\n".join(lines), overflow="ellipsis", no_wrap=True))
 
     @contextmanager
-    def playing(self, title: str) -> Iterator[StepFact]:
+    def playing(self, name: str, title: str = "") -> Iterator[StepFact]:
         """Tell how what is played in the block came out. Raises nothing that this tells."""
-        fact, began = StepFact(title, title), time.monotonic()
+        fact, began = StepFact(name, title, "running"), time.monotonic()
+        self.facts.append(fact)
         self.changed(fact)
         try:
             yield fact
@@ -52,17 +58,28 @@ class Teller:
         except StoryError as error:
             fact.state, fact.problem = "failed", error.sentence
         except Exception as error:  # one that nobody thought of must not keep the others from being played
-            log.exception("fault=%s", title)
             fact.state, fact.problem = "failed", f"expected  no {type(error).__name__}\nfound     {error}"
+            if not self.is_over:
+                log.exception("fault=%s", name)
         fact.seconds = time.monotonic() - began
         self._print(fact)
+        self.changed(fact)
+
+    def end(self) -> None:
+        """Tell nothing more: what still ends was interrupted."""
+        self.is_over = True
 
     def _print(self, fact: StepFact) -> None:
+        if self.is_over:
+            return
         mark, style = ("✓", "green") if fact.state == "done" else ("✗", "red")
-        line = Text.assemble((mark, style), f" {fact.title}  ", (f"{fact.seconds:.1f} s", "dim"))
-        self.console.print(line, soft_wrap=True)
-        for told in fact.problem.splitlines() or fact.lines[-1:]:
-            self.console.print(Text(f"    {told}", "" if fact.problem else "dim"), soft_wrap=True)
+        title = f": {fact.title}" if fact.title else ""
+        told = [Text.assemble((mark, style), f" {fact.name}{title}  ", (f"{fact.seconds:.1f} s", "dim"))]
+        for line in fact.problem.splitlines() or fact.lines[-1:]:
+            told.append(Text(f"    {line}", "" if fact.problem else "dim"))
+        with self._lock:  # what one lane tells stays together
+            for each in told:
+                self.console.print(each, soft_wrap=True)
 
 
 def play(names: Sequence[str], console: Console) -> int:
@@ -85,35 +102,16 @@ def play(names: Sequence[str], console: Console) -> int:
 
 
 def run(faults: Sequence[Fault], kept: Kept, console: Console) -> list[str]:
-    """Play faults, those of a state together; the names of those that did not hold."""
-    teller, failed = Teller(console), list[str]()
-    began = time.monotonic()
-    with teller.status, stage(kept, teller) as where:
-        for fault in in_order(faults):
-            if not _prepared(where, kept, fault, teller) or not _holds(where, fault, teller):
-                failed.append(fault.name)
-    _sum_up(len(faults), failed, time.monotonic() - began, console)
-    if failed:
-        console.print(Text(f"what they wrote is in {kept.failed}, not in {kept.place.folder}"), soft_wrap=True)
-    return failed
-
-
-def _prepared(where: Stage, kept: Kept, fault: Fault, teller: Teller) -> bool:
-    if kept.has(fault.begins):
-        return True
-    with teller.playing(f"(the story as far as {fault.begins})") as fact:
-        where.make(fault.begins)
-    return fact.state == "done"
-
-
-def _holds(where: Stage, fault: Fault, teller: Teller) -> bool:
-    with teller.playing(f"{fault.name}: {fault.title}") as fact:
-        where.play(fault, fact)
-    return fact.state == "done"
-
-
-def _sum_up(played: int, failed: Sequence[str], seconds: float, console: Console) -> None:
-    words = f"{played - len(failed)} of {played} faults came out as they must, {seconds:.0f} s"
-    console.print(Text(words, "red" if failed else "green"))
+    """Play faults, several at a time; the names of those that did not hold."""
+    teller, began = Teller(console), time.monotonic()
+    with teller.status, memory.watched() as peak:
+        Lanes(kept, teller).play(faults)
+    names = {fault.name for fault in faults}
+    failed = [fact.name for fact in teller.facts if fact.state != "done" and fact.name in names]
+    words = f"{len(faults) - len(failed)} of {len(faults)} faults came out as they must"
+    took = f"{time.monotonic() - began:.0f} s, {peak.megabytes:,.0f} MB at most"
+    console.print(Text(f"{words}, {took}", "red" if failed else "green"))
     if failed:
         console.print(Text(f'again: make faults ARGS="{" ".join(f"--fault {name}" for name in failed)}"'))
+        console.print(Text(f"what they wrote is in {kept.failed}, wherever it says that it is"), soft_wrap=True)
+    return failed

@@ -1,22 +1,17 @@
 """The build half when AWS slows it down, when its pipeline runs already, when the champion is gone or spoilt."""
 
-import re
 from pathlib import Path
 from typing import Any
 
 from rehearsal.faults import edge, models
 from rehearsal.faults.deploying import release_words, require_no_endpoint, require_no_traceback, run_by_hand
-from rehearsal.faults.fault import fault
+from rehearsal.faults.fault import PATIENCE, fault
 from rehearsal.faults.models import place
-from rehearsal.story import building, changing, pipelines, releasing, repository
+from rehearsal.story import building, changing, pipelines, releasing
 from rehearsal.story.world import World, expect
 
-BUILDSPEC = "model_build/buildspec.yml"
-CHECKS = re.compile(r"(?m)^ +- make .*\b(check|test-build)\b.*\n")
-PATIENCE = 300
 
-
-@fault("registered")
+@fault("registered", is_long=True)
 def training_throttled(world: World) -> None:
     """AWS asks the build to slow down, twice in each call of the pipeline: it does, and registers its model"""
     operations = ("UpdatePipeline", "AddTags", "StartPipelineExecution", "DescribePipelineExecution")
@@ -28,7 +23,7 @@ def training_throttled(world: World) -> None:
     require_versions(world, 1, 2)
 
 
-@fault("registered")
+@fault("registered", is_long=True)
 def throttled_for_ever(world: World) -> None:
     """AWS asks both halves to slow down for ever: both end in words, and nothing is registered or deployed"""
     endless = (
@@ -48,22 +43,24 @@ def throttled_for_ever(world: World) -> None:
     world.say(next(line for line in words.splitlines() if "ThrottlingException" in line))
 
 
-@fault("registered")
+@fault("registered", is_long=True)
 def training_while_one_runs(world: World) -> None:
     """A push while somebody's execution of the training runs changes the pipeline and trains; both end well"""
     sagemaker = world.client("sagemaker")
     name = f"{world.project.full_name}-training"
-    with edge.calls(world.emulator, {"operation": "CreateModelPackage", "hold": "passes", "times": 1}):
-        first = sagemaker.start_pipeline_execution(PipelineName=name)["PipelineExecutionArn"]
-        edge.wait_for_held(world, "CreateModelPackage")
-        execution = train(world)
+    with edge.calls(world.emulator, {"operation": "CreateModelPackage", "hold": "passes"}):
+        with edge.calls(world.emulator, {"operation": "UpdatePipeline", "caller": "-train", "hold": "passes"}):
+            execution = train(world)
+            edge.wait_for_held(world, "UpdatePipeline")
+            first = sagemaker.start_pipeline_execution(PipelineName=name)["PipelineExecutionArn"]
+            edge.wait_for_held(world, "CreateModelPackage")
         world.wait(lambda: _second(world, name), "a second execution of the training", PATIENCE, world.logs / "log")
     pipelines.succeeded(world, "build", execution, PATIENCE)
     world.wait(lambda: _ended(world, first), "the first execution to end", PATIENCE, world.logs / "log")
     require_versions(world, 1, 2, 3)
 
 
-@fault("in-production")
+@fault("in-production", is_long=True)
 def champion_gone(world: World) -> None:
     """The data of the model in production is gone: the build says so, registers nothing, and production serves on"""
     uri = models.model_data(world, 1)
@@ -73,6 +70,7 @@ def champion_gone(world: World) -> None:
     words = changing.build_words(world, execution)
     expect(ended["status"] == "Failed", "the build to fail", f"{ended['status']}: {words[-400:]}")
     expect(f"no S3 objects found under {uri}" in words, f"the build to name {uri}", words[-600:], *_logs(world))
+    expect("is the model of version 1 of" in words, "the build to name the version", words[-600:], *_logs(world))
     require_versions(world, 1)
     releasing.require_serving(world, "prod", 1)
 
@@ -82,14 +80,8 @@ def _logs(world: World) -> list[Path]:
 
 
 def train(world: World) -> str:
-    """Push other hyperparameters to a team whose buildspec trains only; the build that this starts."""
-    path = repository.folder(world) / BUILDSPEC
-    text = path.read_text(encoding="utf-8")
-    changed, count = CHECKS.subn("", text)
-    expect(count == 1 and "- make train" in changed, "one command that checks, and one that trains", text, path)
-    path.write_text(changed, encoding="utf-8")
-    repository.git(world, "add", BUILDSPEC)
-    return changing.push_hyperparameters(world, {"num_round": "90"}, "Train only")
+    """Push other hyperparameters; the build that this starts."""
+    return changing.push_hyperparameters(world, {"num_round": "90"}, "Train for longer")
 
 
 def require_versions(world: World, *versions: int) -> None:

@@ -9,21 +9,21 @@ from rehearsal.story import pipelines, releasing, repository
 from rehearsal.story.world import World
 
 
-@fault("in-production")
+@fault("in-production", series="configuration")
 def configuration_that_cannot_be(world: World) -> None:
     """An unknown instance type, minimum above maximum and a sample of 150 % are told at once; the stages serve on"""
     values = {"InstanceType": "ml.m5.hugexlarge", "MinInstanceCount": "9", "CapturePercent": "150"}
     _require_refused(world, values, *values)
 
 
-@fault("in-production")
+@fault("in-production", series="configuration")
 def canary_of_one_instance(world: World) -> None:
     """A canary of a single instance, and waits longer than the whole deployment, are refused; the stages serve on"""
     values = {"MinInstanceCount": "1", "ShiftTimeoutSeconds": "1200"}
     _require_refused(world, values, *values)
 
 
-@fault("in-production")
+@fault("in-production", series="configuration")
 def key_that_nobody_knows(world: World) -> None:
     """A misspelt key is refused with the nearest that exists; the stages serve on"""
     _require_refused(world, {"InstancType": "ml.m5.large"}, "InstancType", "did you mean 'InstanceType'")

@@ -2,11 +2,10 @@
 
 from typing import Any
 
+from rehearsal.faults.fault import PATIENCE
 from rehearsal.story import pipelines, releasing
 from rehearsal.story.errors import StoryError
 from rehearsal.story.world import World, expect
-
-PATIENCE = 120
 
 
 def run_by_hand(world: World) -> str:

@@ -6,42 +6,52 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rehearsal.faults.fault import PATIENCE
 from rehearsal.host import Emulator
 from rehearsal.story.world import World
 
 Wish = dict[str, Any]
+_FOUND = ("met", "holding")  # what the emulator adds to a wish
 
 
 @contextmanager
 def calls(emulator: Emulator, *wishes: Wish) -> Iterator[None]:
-    """While the block runs, calls go wrong as rehearsal/emulator/faults.py says of such wishes."""
-    _faults(emulator, list(wishes))
+    """While the block runs, calls go wrong as rehearsal/emulator/faults.py says of such wishes; a block within it adds
+    others."""
+    before = [{name: value for name, value in each.items() if name not in _FOUND} for each in _faults(emulator)]
+    _faults(emulator, [*before, *wishes])
     try:
         yield
     finally:
         if emulator.process.poll() is None:  # one that was killed has forgotten them
-            _faults(emulator, [])
+            _faults(emulator, before)
 
 
 def met(emulator: Emulator) -> int:
     """How many calls have gone wrong so far, in this block."""
-    return sum(wish["met"] for wish in _faults(emulator))
+    return sum(each["met"] for each in _faults(emulator))
 
 
-def held(emulator: Emulator) -> int:
-    """How many calls are being held."""
-    return sum(wish["holding"] for wish in _faults(emulator))
+def held(emulator: Emulator, operation: str) -> int:
+    """How many calls of an operation are being held."""
+    return sum(each["holding"] for each in _faults(emulator) if each["operation"] == operation)
 
 
-def wait_for_held(world: World, what: str, seconds: float = 60) -> None:
+def wait_for_held(world: World, operation: str) -> None:
     """Wait until a call is being held. Raises StoryError."""
-    world.wait(lambda: True if held(world.emulator) else None, f"{what} to be called", seconds, world.logs / "log")
+    expected = f"{operation} to be called"
+    world.wait(lambda: True if held(world.emulator, operation) else None, expected, PATIENCE, world.logs / "log")
 
 
 def throttled(operation: str, times: int | None = None, caller: str = "") -> Wish:
-    """A wish that an operation asks to slow down, so many times or for ever."""
-    wish = {"operation": operation, "caller": caller, "code": "ThrottlingException", "message": "Rate exceeded"}
-    return wish | ({"times": times} if times is not None else {})
+    """A wish that an operation asks to slow down, so many times or for ever: clients of AWS try again and again."""
+    found = refused(operation, "ThrottlingException", "Rate exceeded", caller)
+    return found | ({"times": times} if times is not None else {})
+
+
+def refused(operation: str, code: str, message: str, caller: str = "") -> Wish:
+    """A wish that an operation is refused with an error of its service."""
+    return {"operation": operation, "caller": caller, "code": code, "message": message}
 
 
 def _faults(emulator: Emulator, wishes: list[Wish] | None = None) -> list[Wish]:

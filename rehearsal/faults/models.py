@@ -1,6 +1,7 @@
-"""Versions of the model that faults need, registered by hand as a scientist might, without training anything."""
+"""Versions of the model that faults need: a first one, trained without any check; others without training anything."""
 
 import json
+import re
 from typing import Any
 from urllib.parse import urlparse
 
@@ -11,6 +12,32 @@ from rehearsal.story.world import World, expect
 COPIED = ("InferenceSpecification", "ModelMetrics", "CustomerMetadataProperties", "Domain", "Task", "SamplePayloadUrl")
 LARGER = "ml.m5.xlarge"
 PRODUCTION = "model_deploy/config/prod.json"
+BUILDSPEC = "model_build/buildspec.yml"
+# The command that checks, and what it needs installed.
+CHECKS = re.compile(r"(?m)^ +(?:- make .*\b(?:check|test-build)\b.*|EXTRA_GROUPS: dev)\n")
+
+
+def train_only(world: World) -> None:
+    """A team's build trains and checks nothing: what checks find is no matter of the faults, and takes a minute."""
+    seed = pipelines.first(world, "build")["pipelineExecutionId"]
+    build = world.wait(lambda: _build(world, seed), "the build of the seed to begin", 120, world.logs / "log")
+    world.client("codebuild").stop_build(id=build)
+    pipelines.finished(world, "build", seed)
+    path = repository.folder(world) / BUILDSPEC
+    changed, count = CHECKS.subn("", path.read_text(encoding="utf-8"))
+    expect(count == 2 and "- make train" in changed, "a command that checks, and one that trains", changed, path)
+    repository.push(world, BUILDSPEC, changed, "Train only")
+    execution = pipelines.started(world, "build")["pipelineExecutionId"]
+    pipelines.succeeded(world, "build", execution)
+
+
+def _build(world: World, execution: str) -> str | None:
+    """The build of an execution, once it has one."""
+    for action in pipelines.actions(world, "build", execution):
+        found = str(action.get("output", {}).get("executionResult", {}).get("externalExecutionId", ""))
+        if action["input"]["actionTypeId"]["provider"] == "CodeBuild" and found:
+            return found
+    return None
 
 
 def described(world: World, version: int) -> dict[str, Any]:

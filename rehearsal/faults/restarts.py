@@ -4,23 +4,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rehearsal.faults import building, edge
-from rehearsal.faults.fault import fault
+from rehearsal.faults.fault import PATIENCE, fault
 from rehearsal.faults.refusing import refuses, run
 from rehearsal.faults.stacks import require_failed, require_retry_to_release
 from rehearsal.story import checkpoint, creating, pipelines, publishing, releasing
 from rehearsal.story.world import World, expect
 
-PATIENCE = 120
 
-
-@fault("registered")
+@fault("registered", is_long=True)
 def killed_while_training(world: World) -> None:
     """Killed while a build trains: the build begins again by itself, and its model is registered once"""
     with edge.calls(world.emulator, {"operation": "CreateTrainingJob", "hold": "lost"}):
         execution = building.train(world)
-        edge.wait_for_held(world, "CreateTrainingJob", 120)
+        edge.wait_for_held(world, "CreateTrainingJob")
         with killed(world) as again:
-            pipelines.succeeded(again, "build", execution, 300)
+            pipelines.succeeded(again, "build", execution, PATIENCE)
             building.require_versions(again, 1, 2)
             again.say("the build began again, and version 2 is registered once")
 
@@ -70,9 +68,8 @@ def _is_saved(world: World) -> bool | None:
     """Whether the project with its record, and its stack in the making, are among what a restart reads."""
     (record,) = world.client("servicecatalog").list_record_history()["RecordDetails"]
     stacks = (world.logs / "ministack" / "cloudformation.json").read_text(encoding="utf-8")
-    projects = b"".join(path.read_bytes() for path in (world.logs / "stores").glob("*sagemaker.projects*"))
     is_making = '"StackStatus": "CREATE_IN_PROGRESS"' in stacks
-    return True if is_making and record["RecordId"].encode() in projects else None
+    return True if is_making and record["RecordId"].encode() in _stored(world, "sagemaker.projects") else None
 
 
 @contextmanager
@@ -84,11 +81,24 @@ def killed(world: World) -> Iterator[World]:
 
 
 def _update_is_saved(world: World) -> bool | None:
-    """Whether the endpoint and its stack, both on their way, are among what a restart reads."""
+    """Whether the endpoint and its stack, both on their way, and what they are made of are what a restart reads."""
     stacks = (world.logs / "ministack" / "cloudformation.json").read_text(encoding="utf-8")
-    endpoints = b"".join(path.read_bytes() for path in (world.logs / "stores").glob("*sagemaker.endpoint*"))
-    is_updating = '"StackStatus": "UPDATE_IN_PROGRESS"' in stacks
-    return True if is_updating and b"Updating" in endpoints else None
+    is_saved = all(name.encode() in _stored(world, store) for store, name in _new_parts(world).items())
+    return True if is_saved and '"StackStatus": "UPDATE_IN_PROGRESS"' in stacks else None
+
+
+def _stored(world: World, name: str) -> bytes:
+    """What a restart reads of some stores."""
+    return b"".join(path.read_bytes() for path in (world.logs / "stores").glob(f"*{name}*"))
+
+
+def _new_parts(world: World) -> dict[str, str]:
+    """By store, what is new in it while production's endpoint is updated."""
+    sagemaker = world.client("sagemaker", "engineer", "prod")
+    pending = (releasing.endpoint(world, "prod") or {})["PendingDeploymentSummary"]["EndpointConfigName"]
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=pending)
+    model = config["ProductionVariants"][0]["ModelName"]
+    return {"sagemaker.endpoint": "Updating", "sagemaker.configs": pending, "sagemaker.models": model}
 
 
 def _in_service(world: World) -> bool | None:

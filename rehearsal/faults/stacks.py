@@ -4,14 +4,12 @@ from typing import Any
 
 from rehearsal.faults import edge
 from rehearsal.faults.deploying import run_by_hand
-from rehearsal.faults.fault import fault
+from rehearsal.faults.fault import PATIENCE, fault
 from rehearsal.faults.production import require_untouched, sight
 from rehearsal.faults.refusing import refuses, require_words, run
 from rehearsal.story import ending, pipelines, publishing, releasing
 from rehearsal.story.errors import StoryError
 from rehearsal.story.world import World, expect
-
-PATIENCE = 120
 
 
 @fault("registered", is_denied=True)

@@ -12,11 +12,26 @@ from rehearsal.story.show import Show
 from rehearsal.story.world import World
 
 
-class Stage:
-    """Goes on from a kept state; after a fault that left no trace, with the emulator that runs already."""
+class _Steps:
+    """Tells what the steps of the story are at as something that one fact says."""
 
-    def __init__(self, states: Kept, show: Show) -> None:
-        self._states, self._show = states, show
+    def __init__(self, fact: StepFact, show: Show) -> None:
+        self._fact, self._show = fact, show
+
+    def changed(self, step: StepFact) -> None:
+        """A step has said something, or has ended."""
+        self._fact.lines[:] = [": ".join([step.title, *step.lines[-1:]])]
+        self._show.changed(self._fact)
+
+
+class Stage:
+    """Goes on from a kept state; after a fault of a series, with the emulator that runs already.
+
+    Stages of several lanes are independent of one another: each has its folder, and its emulator a port.
+    """
+
+    def __init__(self, states: Kept, lane: str, show: Show) -> None:
+        self._states, self.lane, self._show = states, lane, show
         self._running = ExitStack()
         self._now: tuple[State, World] | None = None
 
@@ -28,9 +43,9 @@ class Stage:
             self._play(fault, world)
         except BaseException:
             self.clear()
-            self._states.set_aside(fault.name)
+            self._states.set_aside(fault.name, self.lane)
             raise
-        if not fault.leaves_no_trace:
+        if not fault.series:
             self.clear()
 
     def _play(self, fault: Fault, world: World) -> None:
@@ -41,11 +56,10 @@ class Stage:
         if not fault.is_denied:
             require_no_denial(world)
 
-    def make(self, state: State) -> None:
-        """Have a state to begin from. Raises StoryError when the story does not come so far."""
-        if not self._states.has(state):
-            self.clear()
-            self._states.make(state, self._show)
+    def make(self, state: State, fact: StepFact) -> None:
+        """Have a state to begin from; `fact` gets what is said. Raises StoryError when the story ends before it."""
+        self.clear()
+        self._states.make(state, self.lane, _Steps(fact, self._show))
 
     def clear(self) -> None:
         """End the emulator that runs, if any."""
@@ -54,16 +68,15 @@ class Stage:
 
     def _at(self, state: State) -> World:
         if self._now is None or self._now[0] != state:
-            self.clear()
-            self.make(state)
-            self._now = state, self._running.enter_context(self._states.at(state, self._show))
+            self.make(state, StepFact(state, ""))
+            self._now = state, self._running.enter_context(self._states.at(state, self.lane, self._show))
         return self._now[1]
 
 
 @contextmanager
-def stage(states: Kept, show: Show) -> Iterator[Stage]:
+def stage(states: Kept, lane: str, show: Show) -> Iterator[Stage]:
     """A stage that is empty when the block ends."""
-    found = Stage(states, show)
+    found = Stage(states, lane, show)
     try:
         yield found
     finally:

@@ -1,34 +1,32 @@
 """The states that faults begin from, each made once by playing the story itself, and kept under build/ until the
 repository changes in anything that they depend on.
-
-accounts          the company's accounts and people, and nothing of ours
-published         the product is offered
-registered        a project, whose first model waits for a person
-in-production     that model is in production
-second-approved   a second version, which fails on some customers, was approved for another type of instance; it is in
-                  staging and waits to be let into production
 """
 
 import fcntl
 import hashlib
 import shutil
-import socket
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from rehearsal.faults import models
-from rehearsal.faults.fault import STATES, State
+from rehearsal.faults.fault import PATIENCE, STATES, State
 from rehearsal.host import ROOT
 from rehearsal.story import building, checkpoint, creating, people, publishing, releasing, repository
-from rehearsal.story.checkpoint import Place
 from rehearsal.story.play import facts_of, play
 from rehearsal.story.show import Show
 from rehearsal.story.step import Step, step
 from rehearsal.story.world import Options, World
 from scripts.bake import tracked_files
 
+MEANING: dict[State, str] = {
+    "accounts": "the company's accounts and people, and nothing of ours",
+    "published": "the product is offered",
+    "registered": "a project, whose build only trains, and whose first model waits for a person",
+    "in-production": "that model is in production",
+    "second-approved": "version 2, which fails on some customers, waits in staging; production gets larger instances",
+}
 KEPT = ROOT / "build" / "rehearsal" / "faults"
 _OPTIONS = Options(size="medium")
 # States depend on everything but documentation, tests, reports and the faults, of which these two lead to a state.
@@ -53,12 +51,12 @@ def second(world: World) -> None:
     releasing.reach_approval(world)
 
 
-# What is played to get to a state from the one before it: steps of the story, but for the first and the last.
+# What is played to get to a state from the one before it: steps of the story, but for three.
 STEPS: dict[State, list[Step]] = {
     "accounts": [step(prepare)],
     "published": [step(publishing.publish)],
     "registered": [
-        *(step(creating.create), step(repository.clone), step(building.build)),
+        *(step(creating.create), step(repository.clone), step(models.train_only)),
         *(step(building.waits_for_approval), step(building.registered)),
     ],
     "in-production": [
@@ -70,46 +68,46 @@ STEPS: dict[State, list[Step]] = {
 
 @dataclass(frozen=True)
 class Kept:
-    """The states of this repository as it stands."""
+    """The states of this repository as it stands. They are made, and gone on from, in folders below it: `lane`."""
 
     folder: Path
-    place: Place
 
     def has(self, state: State) -> bool:
         """Whether a state was made before."""
         return (self.folder / state).is_dir()
 
-    def make(self, state: State, show: Show) -> None:
-        """Make a state unless it is there, and those that lead to it. Raises StoryError."""
+    def make(self, state: State, lane: str, show: Show) -> None:
+        """Make a state, and those that lead to it, unless they are there. Raises StoryError."""
         if self.has(state):
             return
-        number = STATES.index(state)
-        if number:
-            self.make(STATES[number - 1], show)
-            beginning = checkpoint.going_on(self.folder / STATES[number - 1], self.place, _OPTIONS, show)
-        else:
-            beginning = checkpoint.begun(self.place, _OPTIONS, show)
-        with beginning as world:
+        with self._before(state, lane, show) as world:
             world.facts.steps = facts_of(STEPS[state])
             play(STEPS[state], world)
         checkpoint.freeze(world, self.folder / state)
+
+    def _before(self, state: State, lane: str, show: Show) -> AbstractContextManager[World]:
+        number = STATES.index(state)
+        if not number:
+            return checkpoint.begun(self.folder / lane, _OPTIONS, show)
+        self.make(STATES[number - 1], lane, show)
+        return checkpoint.going_on(self.folder / STATES[number - 1], self.folder / lane, _OPTIONS, show)
 
     @property
     def failed(self) -> Path:
         """Where each fault that did not come out as it must leaves everything that it wrote."""
         return self.folder / "failed"
 
-    def set_aside(self, name: str) -> None:
-        """Keep what a fault wrote: the next one begins in the same folder."""
+    def set_aside(self, name: str, lane: str) -> None:
+        """Keep what a fault wrote: the next one of its lane begins in the same folder."""
         shutil.rmtree(self.failed / name, ignore_errors=True)
         self.failed.mkdir(exist_ok=True)
-        self.place.folder.rename(self.failed / name)
+        (self.folder / lane).rename(self.failed / name)
 
     @contextmanager
-    def at(self, state: State, show: Show) -> Iterator[World]:
+    def at(self, state: State, lane: str, show: Show) -> Iterator[World]:
         """A world in a state that was made."""
-        with checkpoint.going_on(self.folder / state, self.place, _OPTIONS, show) as world:
-            world.wait(lambda: _serving(world), "the endpoints to serve again", 60, world.logs / "log")
+        with checkpoint.going_on(self.folder / state, self.folder / lane, _OPTIONS, show) as world:
+            world.wait(lambda: _serving(world), "the endpoints to serve again", PATIENCE, world.logs / "log")
             yield world
 
 
@@ -131,7 +129,8 @@ def kept(root: Path = KEPT) -> Iterator[Kept]:
             raise BusyError(f"Another bench works in {root}: wait for its end.") from None
         folder = root / content()
         _forget(root, folder)
-        yield Kept(folder, _place(folder))
+        folder.mkdir(exist_ok=True)
+        yield Kept(folder)
 
 
 def content() -> str:
@@ -147,20 +146,3 @@ def _forget(root: Path, but: Path) -> None:
     for folder in root.iterdir():
         if folder.is_dir() and folder != but:
             shutil.rmtree(folder)
-
-
-def _place(folder: Path) -> Place:
-    """Where the states came to be; a new place, without any state, if there is none or its port is taken by now."""
-    ports = {checkpoint.recall(folder / state).port for state in _made(folder)}
-    place = Place(folder / "now", ports.pop() if len(ports) == 1 else 0)
-    if place.port and place.is_free():
-        return place
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return Place(place.folder, free.getsockname()[1])
-
-
-def _made(folder: Path) -> Sequence[State]:
-    return [state for state in STATES if (folder / state).is_dir()]

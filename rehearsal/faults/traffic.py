@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from rehearsal.faults.fault import fault
+from rehearsal.faults import edge
+from rehearsal.faults.fault import PATIENCE, fault
 from rehearsal.faults.models import LARGER, loyal_customers
 from rehearsal.faults.stacks import require_succeeded
 from rehearsal.story import pipelines, releasing
 from rehearsal.story.traffic import Known, invoke, json_body, traffic
 from rehearsal.story.world import World, expect
 
-PATIENCE = 120
+# A deployment looks at the alarms before it begins, and again and again while the new instances answer.
+LOOKS_AT_ALARMS = {"operation": "DescribeAlarms", "caller": "-endpoint", "hold": "passes", "after": 1}
 
 
 @fault("second-approved")
@@ -19,11 +21,14 @@ def endpoint_5xx(world: World) -> None:
     client = world.client("sagemaker-runtime", "application", "prod")
     old = Known("version 1", invoke(client, world.project.endpoint("prod"), json_body(rows)))
     with traffic(world, "prod", rows, [old]) as heard:
-        world.wait(lambda: True if heard.totals[old.name] >= 20 else None, "answers of version 1", 20)
-        releasing.allow_production(world)
+        world.wait(lambda: True if heard.totals[old.name] >= 20 else None, "answers of version 1", PATIENCE)
+        with edge.calls(world.emulator, LOOKS_AT_ALARMS):  # so that the canary lasts as long as this takes to notice
+            releasing.allow_production(world)
+            edge.wait_for_held(world, "DescribeAlarms")
+            world.wait(lambda: _rung(world), "an alarm of production to go off", PATIENCE, world.logs / "log")
         ended = pipelines.finished(world, "deploy", world.kept["release"], PATIENCE)
         served = heard.totals[old.name]
-        world.wait(lambda: True if heard.totals[old.name] >= served + 20 else None, "answers of version 1", 20)
+        world.wait(lambda: True if heard.totals[old.name] >= served + 20 else None, "answers of version 1", PATIENCE)
     words = pipelines.failure(world, "deploy", world.kept["release"])
     total = heard.failed + sum(heard.totals.values())
     expect(
@@ -44,6 +49,12 @@ def other_instances_under_autoscaling(world: World) -> None:
     expect(len(_targets(world)) == 1, "one scalable target again", _targets(world))
     releasing.require_serving(world, "prod", 2)
     world.say(f"production runs on {LARGER} and scales")
+
+
+def _rung(world: World) -> bool | None:
+    """Whether an alarm of production is in alarm."""
+    found = world.client("cloudwatch", "engineer", "prod").describe_alarms(StateValue="ALARM")["MetricAlarms"]
+    return True if found else None
 
 
 def _type(world: World) -> str:

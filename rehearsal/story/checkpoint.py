@@ -1,13 +1,17 @@
-"""A rehearsal's state at a step, kept in a folder, and rehearsals that go on from it, as often as somebody likes.
+"""A rehearsal's state at a step, kept in a folder, and rehearsals that go on from it, as often as somebody likes and
+several at a time, each in a folder and at a port of its own.
 
-The emulator writes everything that it knows when it ends, absolute paths and its own address among it. So a state is
-played on from in the very folder, and at the very port, where it came to be; it refuses any other.
+The emulator writes everything that it knows when it ends, its own address among it: in pickles, in JSON, in the remotes
+of clones. Where a state is gone on from, another address of the same length takes its place.
 """
 
+import contextlib
 import json
+import os
+import random
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,7 +24,11 @@ from rehearsal.story.world import Options, Project, World
 
 REMEMBERED = "world.json"
 # What builds leave behind is large, and of no use once they have ended: their artifacts are in S3.
-_LEFT_OUT = Path("emulator", "codebuild", "builds")
+_LEFT_OUT = (Path("emulator", "codebuild", "builds"), Path("emulator", "tmp"))
+# All of five digits, and none that Linux or macOS gives to connections that go out.
+_PORTS = range(20_000, 30_000)
+_TRIALS = 100
+_HOSTS = ("127.0.0.1", "localhost")
 
 
 class CheckpointError(Exception):
@@ -28,46 +36,37 @@ class CheckpointError(Exception):
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where rehearsals of one origin take place: always the same folder and the same port."""
-
-    folder: Path
-    port: int
-
-    def is_free(self) -> bool:
-        """Whether no other program listens at the port."""
-        with socket.socket() as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                trial.bind(("127.0.0.1", self.port))
-            except OSError:
-                return False
-        return True
-
-
-@dataclass(frozen=True)
 class Remembered:
-    """What a World holds beside the emulator."""
+    """What a World holds beside the emulator; `addressed` are the files that name its port."""
 
-    folder: str
     port: int
     size: str
+    provider: str
+    addressed: list[str] = field(default_factory=list)
     project: dict[str, Any] = field(default_factory=dict)
     kept: dict[str, Any] = field(default_factory=dict)
     template_version: str = ""
 
 
-def place_of(world: World) -> Place:
-    """Where a rehearsal takes place."""
-    return Place(world.folder, int(world.emulator.address.rpartition(":")[2]))
+def free_port() -> int:
+    """A port that no other program listens at. Raises CheckpointError."""
+    for port in random.sample(_PORTS, _TRIALS):
+        with socket.socket() as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                trial.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+    raise CheckpointError(f"None of {_TRIALS} ports from {_PORTS[0]} to {_PORTS[-1]} is free: end what listens there.")
 
 
 @contextmanager
-def begun(place: Place, options: Options, show: Show) -> Iterator[World]:
-    """A rehearsal with nothing played yet."""
-    shutil.rmtree(place.folder, ignore_errors=True)
-    place.folder.mkdir(parents=True)
-    with _running(place, options, show) as world:
+def begun(folder: Path, options: Options, show: Show) -> Iterator[World]:
+    """A rehearsal with nothing played yet, in a folder that it empties."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with _running(folder, free_port(), options, show) as world:
         yield world
 
 
@@ -75,18 +74,18 @@ def freeze(world: World, target: Path) -> None:
     """Keep a rehearsal whose emulator has ended. Raises CheckpointError while it still runs."""
     if world.emulator.process.poll() is None:
         raise CheckpointError("The emulator still runs: what it knows is complete only once it has ended.")
-    place = place_of(world)
+    partial = target.with_name(f"{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    _copy(world.folder, partial)
     remembered = Remembered(
-        folder=str(place.folder),
-        port=place.port,
+        port=port_of(world),
         size=world.options.size,
+        provider=world.options.provider,
+        addressed=_naming(partial, port_of(world)),
         project=asdict(world.project),
         kept=world.kept,
         template_version=world.facts.template_version,
     )
-    partial = target.with_name(f"{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    _copy(place.folder, partial)
     (partial / REMEMBERED).write_text(json.dumps(asdict(remembered), indent=2), encoding="utf-8")
     partial.replace(target)
 
@@ -100,14 +99,16 @@ def recall(source: Path) -> Remembered:
 
 
 @contextmanager
-def going_on(source: Path, place: Place, options: Options, show: Show) -> Iterator[World]:
-    """A rehearsal that goes on from a state; the state itself stays as it is."""
-    remembered = recall(source)
-    if (remembered.folder, remembered.port, remembered.size) != (str(place.folder), place.port, options.size):
-        raise CheckpointError(f"{source} was kept at {remembered.folder}, port {remembered.port}: go on from there.")
-    shutil.rmtree(place.folder, ignore_errors=True)
-    _copy(source, place.folder)
-    with _running(place, options, show) as world:
+def going_on(source: Path, folder: Path, options: Options, show: Show) -> Iterator[World]:
+    """A rehearsal that goes on from a state, in a folder that it empties; the state itself stays as it is."""
+    remembered, port = recall(source), free_port()
+    was, wanted = (remembered.size, remembered.provider), (options.size, options.provider)
+    if was != wanted:
+        raise CheckpointError(f"{source} is of a {' '.join(was)} company: it cannot go on as a {' '.join(wanted)} one.")
+    shutil.rmtree(folder, ignore_errors=True)
+    _copy(source, folder)
+    _readdress(folder, remembered.addressed, remembered.port, port)
+    with _running(folder, port, options, show) as world:
         world.project, world.kept = Project(**remembered.project), dict(remembered.kept)
         world.facts.template_version = remembered.template_version
         yield world
@@ -116,20 +117,54 @@ def going_on(source: Path, place: Place, options: Options, show: Show) -> Iterat
 @contextmanager
 def restarted(world: World) -> Iterator[World]:
     """The same rehearsal with its emulator started again, once it has ended or was killed."""
-    with _running(place_of(world), world.options, world.show) as again:
+    with _running(world.folder, port_of(world), world.options, world.show) as again:
         again.project, again.kept, again.step, again.facts = world.project, world.kept, world.step, world.facts
         yield again
 
 
 @contextmanager
-def _running(place: Place, options: Options, show: Show) -> Iterator[World]:
+def _running(folder: Path, port: int, options: Options, show: Show) -> Iterator[World]:
     facts = Facts("", options.size, options.provider, options.region, accounts=options.accounts)
-    with emulator(place.folder / "emulator", enforce=options.enforce, port=place.port) as running:
-        yield World(options, place.folder, running, facts, show)
+    with emulator(folder / "emulator", enforce=options.enforce, port=port) as running:
+        yield World(options, folder, running, facts, show)
 
 
 def _copy(source: Path, target: Path) -> None:
     def left_out(folder: str, names: list[str]) -> set[str]:
-        return {_LEFT_OUT.name} & set(names) if Path(folder) == source / _LEFT_OUT.parent else set()
+        return {each.name for each in _LEFT_OUT if Path(folder) == source / each.parent} & set(names)
 
-    shutil.copytree(source, target, symlinks=True, ignore=left_out)
+    shutil.copytree(source, target, symlinks=True, ignore=left_out, copy_function=_copied)
+
+
+def _copied(source: str, target: str) -> str:
+    """Half of the files are objects of git, which never changes one: a link is enough."""
+    if "/objects/" in source and ".git" in source:
+        with contextlib.suppress(OSError):  # not on this file system
+            os.link(source, target)
+            return target
+    return shutil.copy2(source, target)
+
+
+def port_of(world: World) -> int:
+    """Where a world's emulator listens."""
+    return int(world.emulator.address.rpartition(":")[2])
+
+
+def _naming(folder: Path, port: int) -> list[str]:
+    """The files below a folder that name a port."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
+    return [str(path.relative_to(folder)) for path in files if _rename(text := path.read_bytes(), port, 0) != text]
+
+
+def _readdress(folder: Path, names: Sequence[str], old: int, new: int) -> None:
+    """Only an address as long as the old one can take its place: pickles count the letters of their texts."""
+    if len(str(old)) != len(str(new)):
+        raise CheckpointError(f"Port {new} is not as long as {old}, where the state came to be: make it anew.")
+    for name in names:
+        (folder / name).write_bytes(_rename((folder / name).read_bytes(), old, new))
+
+
+def _rename(text: bytes, old: int, new: int) -> bytes:
+    for host in _HOSTS:
+        text = text.replace(f"{host}:{old}".encode(), f"{host}:{new}".encode())
+    return text

@@ -4,8 +4,10 @@ import threading
 import time
 from collections.abc import Iterator
 
+import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from rehearsal.faults import edge
 from rehearsal.host import Emulator
@@ -31,6 +33,16 @@ def test_a_call_is_throttled_so_many_times(emulator: Emulator, account: Account)
         client.list_endpoints()
         client.list_projects()
         assert edge.met(emulator) == 2
+
+
+def test_calls_before_those_that_are_meant_pass(emulator: Emulator, account: Account) -> None:
+    client = account.client("sagemaker")
+    with edge.calls(emulator, edge.throttled("ListProjects", 1) | {"after": 2}):
+        client.list_projects()
+        client.list_projects()
+        with pytest.raises(ClientError, match="Rate exceeded"):
+            client.list_projects()
+        client.list_projects()
 
 
 def test_a_service_that_speaks_xml_is_throttled_too(emulator: Emulator, account: Account) -> None:
@@ -69,9 +81,40 @@ def test_a_call_is_held_until_its_wish_is_taken_back(
     with edge.calls(emulator, {"operation": "CreateModelPackageGroup", "hold": hold}):
         making = threading.Thread(target=make)
         making.start()
-        until(lambda: edge.held(emulator) == 1)
+        until(lambda: edge.held(emulator, "CreateModelPackageGroup") == 1)
         time.sleep(0.1)
         assert not outcomes
     making.join(10)
     assert outcomes == ["made" if groups else "InternalFailure"]
     assert len(client.list_model_package_groups()["ModelPackageGroupSummaryList"]) == groups
+
+
+def test_a_call_stays_held_while_another_wish_comes_and_goes(emulator: Emulator, account: Account) -> None:
+    client = account.client("sagemaker")
+    with edge.calls(emulator, {"operation": "CreateModelPackageGroup", "hold": "passes"}):
+        making = threading.Thread(target=client.create_model_package_group, kwargs={"ModelPackageGroupName": "held"})
+        making.start()
+        until(lambda: edge.held(emulator, "CreateModelPackageGroup") == 1)
+        with edge.calls(emulator, edge.throttled("ListProjects")), pytest.raises(ClientError, match="Rate exceeded"):
+            client.list_projects()
+        client.list_projects()
+        assert edge.held(emulator, "CreateModelPackageGroup") == 1
+    making.join(10)
+    assert client.list_model_package_groups()["ModelPackageGroupSummaryList"]
+
+
+def test_a_held_call_whose_caller_gives_up_is_lost(emulator: Emulator, account: Account) -> None:
+    client = account.client("sagemaker")
+    impatient = boto3.client(
+        "sagemaker",
+        "us-east-1",
+        endpoint_url=emulator.address,
+        aws_access_key_id=account.id,
+        aws_secret_access_key=account.id,
+        config=Config(read_timeout=0.3, retries={"max_attempts": 0}),
+    )
+    with edge.calls(emulator, {"operation": "CreateModelPackageGroup", "hold": "passes"}):
+        with pytest.raises(ReadTimeoutError):
+            impatient.create_model_package_group(ModelPackageGroupName="held")
+        until(lambda: edge.held(emulator, "CreateModelPackageGroup") == 0)
+    assert client.list_model_package_groups()["ModelPackageGroupSummaryList"] == []

@@ -90,7 +90,7 @@ def test_a_project_that_nothing_was_asked_for_yet_has_failed_and_can_be_deleted(
             request = {"ProjectName": "interrupted", "ServiceCatalogProvisioningDetails": details}
             asking = threading.Thread(target=_ask, args=[Account(running, NUMBER), request])
             asking.start()
-            until(lambda: edge.held(running) and saved(state, "interrupted"))
+            until(lambda: edge.held(running, "ProvisionProduct") and saved(state, "interrupted"))
             running.kill()
         asking.join()
     with host.emulator(state) as again:
@@ -117,7 +117,7 @@ def test_a_product_whose_stack_was_never_made_has_failed(state: Path) -> None:
                 ProvisionToken="mine",
             )
             record = made["RecordDetail"]["RecordId"]
-            until(lambda: edge.held(running) and saved(state, record))
+            until(lambda: edge.held(running, "CreateStack") and saved(state, record))
             running.kill()
     with host.emulator(state) as again:
         client = Account(again, NUMBER).client("servicecatalog")
