@@ -2,6 +2,7 @@
 # copy it into every project.
 PROJECT := {{cookiecutter.project_slug}}
 GROUP_FILE = $(if $(filter template,$(group)),,$(PROJECT)/)pyproject.toml
+VENDOR := $(PROJECT)/vendor
 include $(PROJECT)/environment.mk
 
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
@@ -12,16 +13,24 @@ SCANNER := .venv/scanners/$(notdir $(BIN))/python
 EMULATOR := .venv/emulator/$(notdir $(BIN))/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock hooks demo laptop test check bake publish create upgrade delete doctor faults bench clean
+.PHONY: help install kit lock hooks demo laptop test check bake publish create upgrade delete doctor faults bench clean
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
 
-install: $(call INSTALLED,template $(GROUPS)) ## set up .venv; every verb does it when needed
+install: .venv/kit.installed ## set up .venv; every verb does it when needed
+
+# The kit that is worked on, in place of the wheel that projects get.
+.venv/kit.installed: kit/pyproject.toml $(call INSTALLED,template $(GROUPS))
+	@$(UV) pip install --quiet --offline --no-deps --python $(PY) --editable kit
+	@touch $@
+
+kit: $(call INSTALLED,uv) ## the wheel that projects get, after a change to kit/: vendor/ and its hash in the locks
+	@$(PY) -m scripts.kit
 
 lock: $(call INSTALLED,uv) ## bring the lock files up to date, after a change to the groups in a pyproject.toml
-	cd '$(PROJECT)' && UV_PYTHON_DOWNLOADS=never '$(CURDIR)/$(BIN)/uv' $(COMPILE) $(foreach group,installer $(GROUPS),--group $(group)) -o requirements.lock
-	$(UV) $(COMPILE) --group template $(foreach group,installer $(GROUPS),--group '$(PROJECT)/pyproject.toml:$(group)') -c '$(PROJECT)/requirements.lock' -o requirements.lock
+	cd '$(PROJECT)' && UV_PYTHON_DOWNLOADS=never '$(CURDIR)/$(BIN)/uv' $(COMPILE) --find-links vendor $(foreach group,installer $(GROUPS),--group $(group)) -o requirements.lock
+	$(UV) $(COMPILE) $(FIND_KIT) --group template $(foreach group,installer $(GROUPS),--group '$(PROJECT)/pyproject.toml:$(group)') -c '$(PROJECT)/requirements.lock' -o requirements.lock
 	$(UV) $(COMPILE) --group scanners -o scanners.lock
 	$(UV) $(COMPILE) --group emulator -o emulator.lock
 
@@ -51,7 +60,7 @@ test: install .venv/scanners.installed .venv/emulator.installed ## every test, t
 check: install .venv/scanners.installed .venv/emulator.installed ## style, types and the CloudFormation templates
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy --config-file '$(PROJECT)/pyproject.toml' hooks scripts tests service_catalog rehearsal
+	MYPYPATH=kit/src $(PY) -m mypy --config-file '$(PROJECT)/pyproject.toml' hooks scripts tests service_catalog rehearsal kit/src kit/tests
 	cd '$(PROJECT)' && '$(CURDIR)/$(PY)' -m mypy
 	$(PY) -m pytest -q tests/infrastructure
 

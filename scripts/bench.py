@@ -108,8 +108,10 @@ def _install_sample(folder: Path) -> float:
 def synthesis(project: Path) -> Iterator[Result]:
     """Writing the definition, against importing the parts of the SDK that it uses."""
     python = str(project / ".venv" / "bin" / "python")
-    synthesize = [python, "-m", "model_build", "synthesize"]
-    imports = "from model_build.session import offline\nwith offline():\n    import model_build.training"
+    synthesize = [python, "-m", "sagemaker_project_kit.pipeline", "synthesize"]
+    imports = (
+        "from sagemaker_project_kit.pipeline.session import offline\nwith offline():\n    import model_build.pipeline"
+    )
 
     def ours() -> float:
         shutil.rmtree(project / "build", ignore_errors=True)
@@ -136,17 +138,17 @@ os.environ.update(SM_MODEL_DIR=str(folder["model"]), SM_OUTPUT_DATA_DIR=str(fold
 os.environ.update({f"SM_CHANNEL_{name.upper()}": str(folder["output"] / name)
     for name in ("train", "validation", "transformation")})
 
-from model_build.steps import preprocess
+from sagemaker_project_runtime.steps import preprocess
 preprocess.main(["--data", str(folder["raw"]), "--config", str(staged["preprocess.json"]),
     "--output", str(folder["output"])])
 
-from model_build.steps import train
+from sagemaker_project_runtime.steps import train
 given = arguments["Train"]["HyperParameters"].items()
 train.main([word for name, value in given if not name.startswith("sagemaker_") for word in (f"--{name}", value)])
 with tarfile.open(folder["packed"] / "model.tar.gz", "w:gz") as archive:
     archive.add(folder["model"], arcname=".")
 
-from model_build.steps import evaluate
+from sagemaker_project_runtime.steps import evaluate
 evaluate.main(["--model", str(folder["packed"]), "--test", str(folder["output"] / "test"),
     "--champion", str(folder["champion"]), "--metric", "auc", "--threshold", "0.5",
     "--champion-tolerance", "0.01", "--output", str(root / "evaluated")])
@@ -182,7 +184,7 @@ def _repeat_rows(path: Path, times: int) -> int:
 
 FLASK = """
 import flask, os
-from model_build.serving import inference
+from sagemaker_project_runtime.serving import inference
 model = inference.model_fn(os.environ["SM_MODEL_DIR"])
 app = flask.Flask(__name__)
 @app.post("/invocations")
@@ -200,7 +202,7 @@ PACE_SECONDS = 0.0004
 
 BARE_CALL = """
 import statistics, sys, time
-from model_build.serving import inference
+from sagemaker_project_runtime.serving import inference
 model, body, times = inference.model_fn(sys.argv[1]), sys.argv[2].encode(), []
 for _ in range(3000):
     time.sleep(float(sys.argv[3]))

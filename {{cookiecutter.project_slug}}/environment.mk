@@ -10,6 +10,9 @@ INSTALLED = .venv/$(subst $(EMPTY) ,+,$(strip $(1))).installed
 # With EXTRA_GROUPS=dev in the environment, as in CodeBuild, everything is installed in one go; else checks and tests add it.
 DEV = install $(if $(filter dev,$(EXTRA_GROUPS)),,$(call INSTALLED,dev))
 GROUP_FILE ?= pyproject.toml
+# The kit, the one package that comes with the project; without this folder it comes from the index like all others.
+VENDOR ?= vendor
+FIND_KIT = $(if $(wildcard $(VENDOR)/*.whl),--find-links '$(VENDOR)')
 # pip takes two seconds to find uv, so what it installed is kept beside what uv keeps, under the checksum of version and hashes.
 KEPT_UV = $${UV_CACHE_DIR:-$$HOME/.cache/uv}/uv-$$(cksum < .venv/uv.txt | tr ' ' -)
 # uv's wheels fit every Python: pip need not hold each of the 6,000 that the index lists against all the tags of this one.
@@ -59,5 +62,5 @@ endif
 
 .venv/%.installed: .venv/uv.installed
 	@echo "Installing the groups $(subst +, ,$*)"
-	@$(WITH_INDEX) $(UV) pip install --quiet --python $(PY) $(foreach group,$(subst +, ,$*),--group '$(GROUP_FILE):$(group)') -c requirements.lock --require-hashes --only-binary :all:
+	@$(WITH_INDEX) $(UV) pip install --quiet --python $(PY) $(FIND_KIT) $(foreach group,$(subst +, ,$*),--group '$(GROUP_FILE):$(group)') -c requirements.lock --require-hashes --only-binary :all:
 	@touch $@

@@ -9,7 +9,7 @@ from rehearsal.story import building, pipelines, releasing, repository
 from rehearsal.story.traffic import Known, Row, invoke, json_body, rows_of
 from rehearsal.story.world import World, expect
 
-FLAWED = "model_build/serving/transformation.py"
+FLAWED = "sagemaker_project_runtime/serving/transformation.py"
 BEFORE = "        vectors: list[list[float]] = []\n"
 COLUMN = "tenure"
 NEVER = Known("the failing version", ())  # of the rows that clients ask, one always makes it fail

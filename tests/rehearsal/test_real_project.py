@@ -65,7 +65,7 @@ def _environment(address: str, roles: str) -> dict[str, str]:
 def execution(running: Account, roles: str, project: Path) -> dict[str, Any]:
     """What `make train` starts, when it has ended."""
     environment = _environment(running.emulator.address, roles)
-    command = [sys.executable, "-m", "model_build", "run", "--no-wait"]
+    command = [sys.executable, "-m", "sagemaker_project_kit.pipeline", "run", "--no-wait"]
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     sagemaker = running.client("sagemaker")

@@ -53,18 +53,18 @@ def recorded(project: Path, shell: Shell, *words: str) -> list[list[str]]:
 def test_values_arrive_as_they_are(project: Path, shell: Shell, value: str) -> None:
     synthesize, run = recorded(project, shell, "run", f"DATA={value}", f"TARGET={value}", "PROBLEM=binary")
     expected = [f"--data={value}", f"--target={value}", "--problem=binary"]
-    assert synthesize == ["-m", "model_build", "synthesize", *expected]
-    assert run == ["-m", "local", "run", "build/definition.json", "--assets", "build/assets.json"]
+    assert synthesize == ["-m", "sagemaker_project_kit.pipeline", "synthesize", *expected]
+    assert run == ["-m", "sagemaker_project_kit.local", "run", "build/definition.json", "--assets", "build/assets.json"]
 
 
 def test_without_values_nothing_is_handed_on(project: Path, shell: Shell) -> None:
-    assert recorded(project, shell, "run")[0] == ["-m", "model_build", "synthesize"]
+    assert recorded(project, shell, "run")[0] == ["-m", "sagemaker_project_kit.pipeline", "synthesize"]
 
 
 def test_serve_and_approve_name_a_model(project: Path, shell: Shell) -> None:
     calls = recorded(project, shell, "approve", "serve", "MODEL=churn/2", "PORT=8081")
-    assert calls[0] == ["-m", "local", "registry", "approve", "churn/2"]
-    assert calls[1] == ["-m", "local", "serve", "churn/2", "--port", "8081"]
+    assert calls[0] == ["-m", "sagemaker_project_kit.local", "registry", "approve", "churn/2"]
+    assert calls[1] == ["-m", "sagemaker_project_kit.local", "serve", "churn/2", "--port", "8081"]
 
 
 def test_the_build_half_s_tests_are_all_run_and_once(project: Path, shell: Shell) -> None:

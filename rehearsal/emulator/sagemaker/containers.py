@@ -99,7 +99,7 @@ def _start(key: str, step: str, job: Document, folder: Path) -> int:
     definition.parent.mkdir(parents=True, exist_ok=True)
     steps = [{"Name": STEP, "Type": step, "Arguments": job}]
     definition.write_text(json.dumps({"Version": "2020-12-01", "Steps": steps}), encoding="utf-8")
-    command = [machine.python(), "-m", "local", "run", str(definition), "--pipeline", "job", "--no-cache"]
+    command = [machine.python(), *machine.LOCAL, "run", str(definition), "--pipeline", "job", "--no-cache"]
     command += ["--state", str(folder / "state"), "--runs", str(folder / "runs")]
     role = None if _isolated(step, job) else role_of(step, job)
     with (folder / "output").open("wb") as output, _lock:

@@ -146,7 +146,7 @@ def _start(endpoint: str, variant: Document) -> Server:
     model = models.find(variant["ModelName"])
     _prepare(folder / "state", model)
     role = None if model["EnableNetworkIsolation"] else model["ExecutionRoleArn"]
-    command = [machine.python(), "-m", "local", "serve", "model/1", "--port", "0", "--no-capture"]
+    command = [machine.python(), *machine.LOCAL, "serve", "model/1", "--port", "0", "--no-capture"]
     command += ["--state", str(folder / "state")]
     with (folder / "log").open("wb") as output:
         process = children.start(command, cwd=folder, environment=machine.environment(role), output=output)

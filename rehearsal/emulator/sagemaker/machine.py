@@ -1,11 +1,10 @@
-"""The one place that says what jobs and endpoints run with: which project's `local/`, which Python, what pace.
+"""The one place that says what jobs and endpoints run with: which Python, what pace.
 
-`local/` stands for SageMaker's containers: it knows the /opt/ml contract and how to serve a model.tar.gz. The code that
-it runs comes out of S3, as the build uploaded it. Container images stand for REHEARSAL_PROJECT_PYTHON, whatever their
-name; instance types, counts and volumes stand for nothing.
+The kit's local part stands for SageMaker's containers: it knows the /opt/ml contract and how to serve a model.tar.gz. The
+code that it runs comes out of S3, as the build uploaded it. Container images stand for REHEARSAL_PROJECT_PYTHON, whatever
+their name; instance types, counts and volumes stand for nothing.
 
-REHEARSAL_PROJECT         folder of a project (default: the template's own)
-REHEARSAL_PROJECT_PYTHON  a Python with the project's groups `local` and `steps` (default: that of this repository)
+REHEARSAL_PROJECT_PYTHON  a Python with a project's groups `local` and `steps` (default: that of this repository)
 REHEARSAL_PACE            by how much waits and metric periods are shorter than on AWS (default: 1)
 """
 
@@ -18,12 +17,8 @@ from rehearsal.emulator.service import address, region, state_folder
 
 ROOT = Path(__file__).parents[3]
 PRINCIPAL = "sagemaker.amazonaws.com"
+LOCAL = ("-m", "sagemaker_project_kit.local")
 _KEPT = ("LANG", "LC_ALL", "PYTHONPYCACHEPREFIX", "TZ", "OMP_NUM_THREADS")
-
-
-def project() -> Path:
-    """The folder that holds `local/`."""
-    return Path(os.environ.get("REHEARSAL_PROJECT") or ROOT / "{{cookiecutter.project_slug}}")
 
 
 def python() -> str:
@@ -36,7 +31,6 @@ def environment(role: str | None) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     base = kept | {
         "PATH": f"{Path(python()).parent}:/usr/local/bin:/usr/bin:/bin",
-        "PYTHONPATH": str(project()),
         "PYTHONUTF8": "1",
         "PYTHONUNBUFFERED": "1",
         "HOME": str(state_folder("home")),

@@ -1,0 +1,256 @@
+"""What the SDK writes: offline, always the same, valid for SageMaker's API, and only when it must."""
+
+import copy
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit.tests.pipeline.conftest import Load
+from sagemaker_project_kit.pipeline import definition
+from sagemaker_project_kit.pipeline.definition import fingerprint, synthesize, write_with_sdk
+from sagemaker_project_kit.pipeline.session import offline
+from sagemaker_project_kit.pipeline.tables import Settings
+from sagemaker_project_kit.pipeline.validation import DefinitionError, check, find_problems, walk_steps
+
+GOLDEN = Path(__file__).parent / "golden"
+TUNING = (
+    "[evaluate]",
+    '[train.tuning]\nstrategy = "bayesian"\nranges = { max_depth = [3, 9], eta = [0.01, 0.3] }\n[evaluate]',
+)
+REGRESSION = (('"binary"\npositive_label = "Yes"', '"regression"'), ('metric = "auc"', 'metric = "rmse"'))
+VARIANTS: dict[str, list[tuple[str, str]]] = {
+    "training": [],
+    "tuning": [TUNING],
+    "random-tuning": [(TUNING[0], TUNING[1].replace("bayesian", "random"))],
+    "regression": list(REGRESSION),
+    "multiclass": [('"binary"\npositive_label = "Yes"', '"multiclass"'), ('metric = "auc"', 'metric = "weighted_f1"')],
+    "spot": [("[train]", "[train]\nspot = true")],
+}
+
+
+WRITTEN: dict[str, str] = {}
+
+
+def written(settings: Settings) -> str:
+    """What the SDK writes for these settings; for the same ones, what it wrote before (others test that)."""
+    key = settings.model_dump_json(exclude={"root"})
+    if key not in WRITTEN:
+        WRITTEN[key] = write_with_sdk(settings)
+    return WRITTEN[key]
+
+
+def built(settings: Settings) -> dict[str, Any]:
+    parsed: dict[str, Any] = definition.without_empty(json.loads(written(settings)))
+    return parsed
+
+
+@pytest.fixture(scope="module", autouse=True)
+def called() -> Iterator[list[object]]:
+    """The addresses that anything here tried to reach; every connection is refused, from before the SDK is imported.
+
+    Every process that SDK 3.27 is imported in opens sessions at import time.
+    """
+    assert "sagemaker" not in sys.modules, "imported before, so that nobody saw whether that makes a call"
+    tried: list[object] = []
+
+    def refuse(_: socket.socket, address: object) -> None:
+        tried.append(address)
+        raise OSError(f"tests do not talk to {address}")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", refuse)
+        yield tried
+
+
+def test_offline_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-north-1")
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED", raising=False)
+    with offline():
+        assert os.environ["AWS_EC2_METADATA_DISABLED"] == "true"
+    assert "AWS_EC2_METADATA_DISABLED" not in os.environ
+    assert os.environ["AWS_DEFAULT_REGION"] == "eu-north-1"
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_is_valid_and_makes_no_call(load: Load, called: list[object], variant: str) -> None:
+    """Written anew whatever the tests before wrote, and the same again."""
+    settings = load(*VARIANTS[variant])
+    assert write_with_sdk(settings) == written(settings)
+    assert called == []
+    assert find_problems(built(settings)) == []
+
+
+NETWORK = {
+    "SUBNET_IDS": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
+    "SECURITY_GROUP_IDS": "sg-0123456789abcdef0",
+}
+
+
+@pytest.mark.parametrize("variant", ["training", "tuning", "spot"])
+def test_every_job_runs_in_the_network_that_is_given(load: Load, variant: str) -> None:
+    document = built(load(*VARIANTS[variant], environ=NETWORK))
+    expected = {"Subnets": NETWORK["SUBNET_IDS"].split(","), "SecurityGroupIds": [NETWORK["SECURITY_GROUP_IDS"]]}
+    steps = {step["Name"]: step for step in walk_steps(document["Steps"]) if step["Type"] in JOBS}
+    assert {name: networks(step["Arguments"]) for name, step in steps.items()} == {name: [expected] for name in steps}
+    assert len(steps) == 3
+    assert find_problems(document) == []
+
+
+JOBS = ("Processing", "Training", "Tuning")
+
+
+def networks(value: Any) -> list[Any]:
+    """Every VpcConfig in a request."""
+    if isinstance(value, list):
+        return [found for part in value for found in networks(part)]
+    if not isinstance(value, dict):
+        return []
+    return [*([value["VpcConfig"]] if "VpcConfig" in value else []), *networks(list(value.values()))]
+
+
+@pytest.mark.parametrize("variant", ["training", "tuning"])
+def test_golden(load: Load, variant: str) -> None:
+    """What another process wrote, in its order. After a wanted change: write the new text, read and commit both."""
+    text = json.dumps(built(load(*VARIANTS[variant])), indent=2) + "\n"
+    golden = GOLDEN / f"{variant}.json"
+    if not golden.exists():
+        golden.write_text(text, encoding="utf-8")
+        pytest.fail(f"{golden.name} was missing and has been written; read it and commit it")
+    assert text == golden.read_text(encoding="utf-8"), (
+        f"delete {golden}, run this test again and read what git diff shows"
+    )
+
+
+def test_the_gates_follow_the_metric(load: Load) -> None:
+    larger, smaller = built(load()), built(load(*REGRESSION))
+    types = [
+        {s["Name"]: s for s in walk_steps(d["Steps"])}["CheckThreshold"]["Arguments"]["Conditions"][0]["Type"]
+        for d in (larger, smaller)
+    ]
+    assert types == ["GreaterThanOrEqualTo", "LessThanOrEqualTo"]
+
+
+def test_keys_reach_every_volume_and_output(load: Load) -> None:
+    key = "arn:aws:kms:eu-west-1:111111111111:key/1234"
+    steps = [step for step in walk_steps(built(load(environ={"KMS_KEY_ARN": key}))["Steps"]) if "CacheConfig" in step]
+    for step in steps:
+        text = json.dumps(step["Arguments"])
+        assert text.count("VolumeSizeInGB") == text.count(f'"VolumeKmsKeyId": "{key}"') == 1
+        assert text.count(f'"KmsKeyId": "{key}"') == 1
+
+
+def test_caching_and_retries_are_on(load: Load) -> None:
+    steps = [step for step in walk_steps(built(load())["Steps"]) if step["Type"] in ("Processing", "Training")]
+    assert steps
+    assert all(
+        step["CacheConfig"] == {"Enabled": True, "ExpireAfter": "P30D"} and step["RetryPolicies"] for step in steps
+    )
+
+
+# --- the cache: the SDK is imported only when the definition's shape may change
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK writes only what no test has asked for yet."""
+    monkeypatch.setattr(definition, "write_with_sdk", written)
+
+
+@pytest.mark.usefixtures("known")
+def test_an_unchanged_definition_never_imports_the_sdk(root: Path, load: Load) -> None:
+    synthesize(load(), root / "build")
+    (root / "data" / "customers.csv").write_text("tenure,plan,churn\n9,basic,Yes\n", encoding="utf-8")
+    load(("threshold = 0.8", "threshold = 0.9"))
+    code = (
+        "import sys, pathlib; from sagemaker_project_kit.pipeline import settings, definition;"
+        "root = pathlib.Path(sys.argv[1]);"
+        "done = definition.synthesize(settings.load(root, {}), root / 'build');"
+        "assert done.reused and not [name for name in sys.modules if name.partition('.')[0] == 'sagemaker']"
+    )
+    subprocess.run([sys.executable, "-c", code, str(root)], check=True, cwd=Path(__file__).parents[2])
+    written = json.loads((root / "build" / "definition.json").read_text(encoding="utf-8"))
+    assert {p["Name"]: p.get("DefaultValue") for p in written["Parameters"]}["MetricThreshold"] == 0.9
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("max_depth = 4", "max_depth = 5"),
+        ("eu-west-1", "eu-west-2"),
+        ('"auc"', '"f1"'),
+        ('name = "churn"', 'name = "other"'),
+        TUNING,
+    ],
+)
+def test_what_shapes_the_definition_renews_it(load: Load, change: tuple[str, str]) -> None:
+    assert fingerprint(load()) != fingerprint(load(change))
+
+
+@pytest.mark.usefixtures("known")
+def test_every_object_that_a_definition_names_is_staged(root: Path, load: Load) -> None:
+    done = synthesize(load(), root / "build", commit="abc123")
+    text, assets = done.definition.read_text(encoding="utf-8"), json.loads(done.assets.read_text(encoding="utf-8"))
+    assert "@" not in text.replace("@sha", "")
+    named = {
+        word.strip('\\"')
+        for word in text.split('"')
+        if word.startswith("s3://") and "/runs" not in word and not word.endswith("/models")
+    }
+    assert all(any(uri.startswith(name) for uri in assets) for name in named)
+    assert all(Path(path).is_file() for path in assets.values())
+
+
+@pytest.mark.usefixtures("known")
+def test_a_refused_definition_leaves_the_last_good_one(root: Path, load: Load) -> None:
+    good = synthesize(load(), root / "build").definition.read_text(encoding="utf-8")
+    with pytest.raises(DefinitionError, match=r"'ml\.m5\.larg' is not one of the"):
+        synthesize(load(("[train]", '[train]\ninstance_type = "ml.m5.larg"')), root / "build")
+    assert (root / "build" / "definition.json").read_text(encoding="utf-8") == good
+
+
+# --- the check itself: every seeded fault is found
+
+
+def _step(d: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(step for step in walk_steps(d["Steps"]) if step["Name"] == name)
+    return found
+
+
+FAULTS: dict[str, Any] = {
+    "unknown field": lambda d: _step(d, "Train")["Arguments"].update(HyperParametrs={}),
+    "wrong type": lambda d: _step(d, "Train")["Arguments"]["ResourceConfig"].update(InstanceCount="1"),
+    "instance type": lambda d: _step(d, "Train")["Arguments"]["ResourceConfig"].update(InstanceType="ml.m5.huge"),
+    "missing member": lambda d: _step(d, "Preprocess")["Arguments"].pop("RoleArn"),
+    "pattern": lambda d: _step(d, "Train")["Arguments"].update(RoleArn="role/x"),
+    "unknown parameter": lambda d: d["Parameters"].pop(0),
+    "unknown step": lambda d: d["Steps"].pop(0),
+    "unknown property": lambda d: _step(d, "Evaluate")["Arguments"]["ProcessingInputs"][0]["S3Input"].update(
+        S3Uri={"Get": "Steps.Train.ModelArtefacts.S3ModelArtifacts"}
+    ),
+    "unknown output": lambda d: _step(d, "Preprocess")["Arguments"]["ProcessingOutputConfig"]["Outputs"].pop(0),
+    "property file": lambda d: _step(d, "Evaluate")["PropertyFiles"].pop(1),
+    "depends on": lambda d: _step(d, "Train").update(DependsOn=["Nothing"]),
+    "step name": lambda d: _step(d, "Train").update(Name="Train!"),
+    "two of a name": lambda d: d["Steps"].append(copy.deepcopy(d["Steps"][0])),
+    "step type": lambda d: _step(d, "Train").update(Type="Trainig"),
+    "metadata too long": lambda d: _step(d, "Register")["Arguments"]["CustomerMetadataProperties"].update(
+        note="x" * 257
+    ),
+    "enum": lambda d: _step(d, "Register")["Arguments"].update(ModelApprovalStatus="Aproved"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_check_finds_each_seeded_fault(fault: str) -> None:
+    broken = json.loads((GOLDEN / "training.json").read_text(encoding="utf-8"))
+    assert find_problems(broken) == []
+    FAULTS[fault](broken)
+    with pytest.raises(DefinitionError):
+        check(broken)

@@ -1,5 +1,0 @@
-"""SageMaker on this machine: runs a pipeline definition as processes, keeps a model registry, serves a model.
-
-It reads the definition JSON that SageMaker Pipelines takes and refuses to know anything else about the project: it
-imports neither half (model_build, model_deploy), no SageMaker SDK and no boto3, and it starts no container.
-"""

@@ -1,1 +1,0 @@
-"""Files that AWS's toolkits want at the root of a code archive. They hold no logic: each points into model_build."""
