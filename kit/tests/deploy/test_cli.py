@@ -17,7 +17,6 @@ from kit.tests.deploy.conftest import (
     ENVIRONMENT,
     EXPECTED,
     GROUP,
-    PROJECT,
     REGION,
     SAMPLE,
     SCHEMA,
@@ -30,6 +29,7 @@ from kit.tests.deploy.conftest import (
 from kit.tests.deploy.events import APPROVAL, event
 from kit.tests.deploy.server import Behaviour, serving
 from kit.tests.deploy.test_aws_edges import looks
+from kit.tests.places import PROJECT
 from sagemaker_project_kit.deploy import __main__ as command
 from sagemaker_project_kit.deploy import quotas, wiring
 from sagemaker_project_kit.deploy.config import Budget

@@ -27,7 +27,7 @@ while True:
 
 def start_writer(root: Path) -> "subprocess.Popen[str]":
     """A process that registers and approves as fast as it can."""
-    environment = {}
+    environment: dict[str, str] = {}
     command = [sys.executable, "-c", WRITER, str(root)]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout and process.stdout.readline() == "ready\n"

@@ -1,8 +1,8 @@
 """The one place that says what jobs and endpoints run with: which Python, what pace.
 
-The kit's local part stands for SageMaker's containers: it knows the /opt/ml contract and how to serve a model.tar.gz. The
-code that it runs comes out of S3, as the build uploaded it. Container images stand for REHEARSAL_PROJECT_PYTHON, whatever
-their name; instance types, counts and volumes stand for nothing.
+The kit's local part stands for SageMaker's containers: it knows the /opt/ml contract and how to serve a model.tar.gz.
+The code that it runs comes out of S3, as the build uploaded it. Container images stand for REHEARSAL_PROJECT_PYTHON,
+whatever their name; instance types, counts and volumes stand for nothing.
 
 REHEARSAL_PROJECT_PYTHON  a Python with a project's groups `local` and `steps` (default: that of this repository)
 REHEARSAL_PACE            by how much waits and metric periods are shorter than on AWS (default: 1)
