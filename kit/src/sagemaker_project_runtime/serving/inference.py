@@ -53,7 +53,7 @@ def model_fn(model_dir: str) -> Model:
     """Load the model from an unpacked model.tar.gz. Raises TransformationError or TrainingError if it is not ours."""
     directory = Path(model_dir)
     transformation = Transformation.load(directory)
-    team = seam.module()
+    team = seam.module(directory / "code")
     try:
         framework = Framework(**json.loads((directory / FRAMEWORK_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:

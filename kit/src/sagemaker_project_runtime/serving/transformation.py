@@ -44,7 +44,7 @@ class UnfitValueError(ValueError):
 
 @dataclass(frozen=True)
 class Feature:
-    """One column of the matrix; `type` is XGBoost's: q for a quantity, c for a category's code."""
+    """One column of the matrix; `type`: q for a quantity, c for a category's code."""
 
     name: str
     type: str
