@@ -118,7 +118,7 @@ class TeamProject:
             yield found[0]
         finally:
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=20)
+            process.communicate(timeout=120)
 
     @contextmanager
     def deployed(self) -> Iterator[dict[str, str]]:
@@ -136,6 +136,6 @@ def ask(url: str, body: str, kind: str = "application/jsonlines") -> str:
     """The answer to one request."""
     headers = {"Content-Type": kind, "Accept": kind}
     request = urllib.request.Request(f"{url}/invocations", body.encode(), headers)  # noqa: S310
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=180) as answer:  # noqa: S310
         text: str = answer.read().decode()
     return text

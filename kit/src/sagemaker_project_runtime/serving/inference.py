@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sagemaker_project_runtime.serving import payload, seam
+from sagemaker_project_runtime.serving.derived import DerivedError
 from sagemaker_project_runtime.serving.payload import PayloadError, Prediction, Request
 from sagemaker_project_runtime.serving.seam import Framework
 from sagemaker_project_runtime.serving.transformation import Transformation, TransformationError, UnfitValueError
@@ -81,6 +82,8 @@ def predict_fn(data: Request | Refusal, model: Model) -> Prediction | Refusal:
         return Refusal(error.status, str(error))
     except UnfitValueError as error:
         return Refusal(400, f"{error}.")
+    except DerivedError as error:
+        return Refusal(400, f"{error}." if error.row is None else f"row {error.row + 1}: {error}.")
     scores = model.predict(model.estimator, features)
     return Prediction(data.content_type, scores, model.transformation.target)
 
