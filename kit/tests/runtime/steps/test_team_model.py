@@ -12,7 +12,8 @@ import pytest
 
 from kit.tests.runtime.steps.flow import Flow, bundled, completed, config, mixed_table
 from sagemaker_project_runtime.job import Rows
-from sagemaker_project_runtime.serving.inference import Prediction, input_fn, predict_fn
+from sagemaker_project_runtime.serving.inference import input_fn, predict_fn
+from sagemaker_project_runtime.serving.payload import Prediction
 
 # A model that is good: a straight line through two means, squeezed into what the problem needs.
 GOOD = """
