@@ -12,7 +12,7 @@ SCANNER := .venv/scanners/$(notdir $(BIN))/python
 EMULATOR := .venv/emulator/$(notdir $(BIN))/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock hooks demo laptop test check bake publish create upgrade delete doctor faults bench clean
+.PHONY: help install lock hooks demo laptop test check bake publish create upgrade delete templates doctor faults bench clean
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -71,6 +71,9 @@ upgrade: install ## a project's infrastructure to the newest version of the prod
 
 delete: install ## a project with everything that was made for it; NAME=churn, ARGS=--plan shows what goes and what stays
 	@$(PY) -m service_catalog delete $(ARGS) $(if $(NAME),-- "$$NAME")
+
+templates: install ## the CloudFormation templates, joined from their parts, as files in build/templates/ to look at
+	@$(PY) -m service_catalog templates
 
 doctor: install ## what is missing in the AWS account, with the commands that mend it
 	@$(PY) -m service_catalog doctor $(ARGS)
