@@ -261,7 +261,7 @@ def _doctor(options: argparse.Namespace) -> int:
 def _templates(_: argparse.Namespace) -> int:
     from service_catalog import joiner
 
-    for path in joiner.write():
+    for path in joiner.write(joiner.BUILT):
         _say(str(path))
     return 0
 

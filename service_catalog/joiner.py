@@ -10,7 +10,8 @@ stands once in it, between two comments, and is written for each stage of stages
     # if people approve it                  within such a block, for the stages where they do
     # end
 
-There is no other logic: what cannot be said so is a part of its own, or a field of Stage.
+There is no other logic: what cannot be said so is a part of its own, or a field of Stage. The rules for names and tags
+are written in too, between < and > like the words of a stage: patterns.WORDS.
 `make templates` writes the joined files to build/templates/, for people.
 """
 
@@ -25,6 +26,7 @@ from typing import Any
 import yaml
 
 from scripts.bake import ROOT
+from service_catalog import patterns
 from service_catalog.errors import SourceError, nearest
 from service_catalog.stages import IN_ORDER, Stage
 from service_catalog.template import Template
@@ -68,7 +70,8 @@ def template(name: str, folder: Path = FOLDER, stages: Sequence[Stage] = IN_ORDE
     pieces: list[Piece] = []
     for part in listed["parts"]:
         block = _parsed(part, (folder / part).read_text(encoding="utf-8"))
-        pieces += _pieces(part, list(_written(part, block, listed.get("words", {}), stages)))
+        words = {**patterns.WORDS, **listed.get("words", {})}
+        pieces += _pieces(part, list(_written(part, block, words, stages)))
     _require_unique(name, pieces)
     text = "# Joined from the files below service_catalog/templates/ that are named above what comes from each.\n"
     for section in SECTIONS:
@@ -76,7 +79,7 @@ def template(name: str, folder: Path = FOLDER, stages: Sequence[Stage] = IN_ORDE
     return Template(name, text)
 
 
-def write(folder: Path = BUILT) -> list[Path]:
+def write(folder: Path) -> list[Path]:
     """All templates into a folder, for people to look at. Raises SourceError."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / name for name in NAMES]
