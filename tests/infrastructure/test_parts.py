@@ -1,4 +1,4 @@
-"""The parts of the joined templates: short, all of them used, the same text every time, and each stage like the other."""
+"""The parts of the joined templates: short, all used, the same text every time, and each stage like the other."""
 
 import json
 import re
