@@ -15,7 +15,7 @@ EMULATOR := .venv/emulator/$(notdir $(BIN))/python
 .PHONY: help install lock hooks demo laptop test check bake publish create upgrade delete templates doctor faults bench clean
 
 help: ## list these verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
 
 install: $(call INSTALLED,template $(GROUPS)) ## set up .venv; every verb does it when needed
 
