@@ -12,10 +12,10 @@ SCANNER := .venv/scanners/$(notdir $(BIN))/python
 EMULATOR := .venv/emulator/$(notdir $(BIN))/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock hooks demo laptop test check bake publish create upgrade delete templates doctor faults bench clean
+.PHONY: help install lock hooks demo laptop test check bake publish create upgrade delete doctor faults bench clean
 
 help: ## list these verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
 
 install: $(call INSTALLED,template $(GROUPS)) ## set up .venv; every verb does it when needed
 
@@ -72,6 +72,7 @@ upgrade: install ## a project's infrastructure to the newest version of the prod
 delete: install ## a project with everything that was made for it; NAME=churn, ARGS=--plan shows what goes and what stays
 	@$(PY) -m service_catalog delete $(ARGS) $(if $(NAME),-- "$$NAME")
 
+.PHONY: templates
 templates: install ## the CloudFormation templates, joined from their parts, as files in build/templates/ to look at
 	@$(PY) -m service_catalog templates
 
