@@ -81,6 +81,10 @@ upgrade: install ## a project's infrastructure to the newest version of the prod
 delete: install ## a project with everything that was made for it; NAME=churn, ARGS=--plan shows what goes and what stays
 	@$(PY) -m service_catalog delete $(ARGS) $(if $(NAME),-- "$$NAME")
 
+.PHONY: templates
+templates: install ## the CloudFormation templates, joined from their parts, as files in build/templates/ to look at
+	@$(PY) -m service_catalog templates
+
 doctor: install ## what is missing in the AWS account, with the commands that mend it
 	@$(PY) -m service_catalog doctor $(ARGS)
 

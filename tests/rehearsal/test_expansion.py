@@ -10,17 +10,16 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from rehearsal import host
+from service_catalog import joiner
 from tests.rehearsal.conftest import Account, allow
 
-TEMPLATES = host.ROOT / "service_catalog"
 # What nothing here can act on: keys are not scheduled for deletion, reports are gone with their group.
 IGNORED = {"AWS::KMS::Key": ["PendingWindowInDays"], "AWS::CodeBuild::ReportGroup": ["DeleteReports"]}
 
 
 def text(name: str) -> str:
     """A template of ours."""
-    return (TEMPLATES / f"{name}.yaml").read_text()
+    return joiner.template(f"{name}.yaml").text
 
 
 def made(account: Account, stack: str, template: str, **parameters: str) -> dict[str, str]:
