@@ -31,7 +31,6 @@ from ministack.services.cloudformation import (  # type: ignore[import-not-found
     engine,
     handlers,
     helpers,
-    language_extensions,
     provisioners,
     stacks,
 )
@@ -608,20 +607,6 @@ def _document(parameters: Document, body_key: str, url_key: str, label: str) -> 
 helpers._resolve_document = _document
 
 
-_expand_language = language_extensions._expand
-
-
-def _expand_references(node: Any, bindings: Document, context: Any, ids: bool = False) -> Any:
-    """AWS::LanguageExtensions takes a function inside Ref (template reference, Transforms); ministack only Fn::Sub."""
-    if isinstance(node, dict) and list(node) == ["Ref"] and isinstance(node["Ref"], dict):
-        with contextlib.suppress(language_extensions._Unresolved):
-            return {"Ref": language_extensions._value(node["Ref"], bindings, context)}
-    return _expand_language(node, bindings, context, ids)
-
-
-language_extensions._expand = _expand_references
-
-
 # Short forms that ministack's YAML reader lacks; CloudFormation takes them (cfn-lint issue 979, CDK's bootstrap).
 RULE_FUNCTIONS = ("Contains", "EachMemberEquals", "EachMemberIn", "RefAll", "ValueOf", "ValueOfAll")
 for _name in RULE_FUNCTIONS:
@@ -668,6 +653,26 @@ def template_outputs(text: str) -> dict[str, Document]:
     return dict(_template(text).get("Outputs") or {})
 
 
+TemplateUse = Callable[[Document, str], "str | None"]
+_may_use: list[TemplateUse] = []
+
+
+def before_stack(function: TemplateUse) -> None:
+    """Let function(template, the service role's ARN or nothing) say why no stack may be made of a template."""
+    _may_use.append(function)
+
+
+def _template_refused(parameters: Document) -> Response | None:
+    """What CreateStack, UpdateStack and CreateChangeSet answer instead of looking at a template any further."""
+    given = {name: value[0] if isinstance(value, list) else value for name, value in parameters.items()}
+    body, _ = helpers._resolve_document(parameters, "TemplateBody", "TemplateURL", "Template")
+    if not body or template_problem(body):
+        return None  # They say themselves what is wrong with it, or that there is none.
+    template, role = _template(body), str(given.get("RoleARN") or "")
+    refusal = next((words for function in _may_use if (words := function(template, role))), None)
+    return cast(Response, helpers._error("AccessDenied", refusal, 403)) if refusal else None
+
+
 StackCall = Callable[[str, Mapping[str, str]], None]
 _stack_calls: list[StackCall] = []
 
@@ -679,7 +684,8 @@ def on_stack_call(function: StackCall) -> None:
 
 def _watched(operation: str, handler: Callable[[Document], Response]) -> Callable[[Document], Response]:
     def watched(parameters: Document) -> Response:
-        answer = handler(parameters)
+        reads = operation in ("CreateStack", "UpdateStack", "CreateChangeSet")
+        answer = (_template_refused(parameters) if reads else None) or handler(parameters)
         if answer[0] < 300:
             plain = {name: value[0] if isinstance(value, list) else value for name, value in parameters.items()}
             for function in _stack_calls:

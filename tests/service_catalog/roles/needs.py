@@ -47,9 +47,28 @@ class Need:
 
 def needs(stack: Placed, tags: Mapping[str, str]) -> Iterator[Need]:
     """What a stack takes; `tags` are the stack's, which CloudFormation gives to everything in it."""
+    yield from macros(stack.document, stack)
     for name, body in stack.resources.items():
         for action in actions(body["Type"], body.get("DeletionPolicy") != "Retain"):
             yield from _of_resource(stack, name, action, tags)
+
+
+def macros(part: Any, stack: Placed) -> Iterator[Need]:
+    """What the macros take that a template calls, those that AWS hosts as well.
+
+    "The policy should include the arn:aws:cloudformation:<region>:aws:transform/Serverless-2016-10-31 resource-level
+    permission" (CloudFormation user guide, "Control access with IAM"); so it is with AWS::LanguageExtensions
+    (aws-cloudformation/aws-cloudformation-templates issue 358).
+    """
+    if isinstance(part, Mapping):
+        called = part.get("Transform") or part.get("Fn::Transform") or []
+        for macro in called if isinstance(called, list) else [called]:
+            name = macro["Name"] if isinstance(macro, Mapping) else str(macro)
+            owner = "aws" if name.startswith("AWS::") else stack.account
+            place = f"arn:aws:cloudformation:{stack.region}:{owner}:transform/{name.removeprefix('AWS::')}"
+            yield Need("cloudformation:CreateChangeSet", place, why=f"{stack.name} {name}")
+    for each in part.values() if isinstance(part, Mapping) else part if isinstance(part, list) else []:
+        yield from macros(each, stack)
 
 
 @cache
