@@ -35,7 +35,7 @@ from ministack.services.cloudformation import (  # type: ignore[import-not-found
     stacks,
 )
 
-from . import evaluator
+from . import evaluator, senders
 from .evaluator import Guard, Request
 
 Document = dict[str, Any]
@@ -734,10 +734,10 @@ iam_evaluator._resolve_condition_key = _resolve_key
 def trusts_service(role_arn: str, document: str | Document, service: str, source: str = "") -> bool:
     """Whether a role's trust policy lets an AWS service, `codebuild.amazonaws.com` say, assume the role.
 
-    The service tells for whom it acts: aws:SourceAccount is the account being served, aws:SourceArn the resource,
-    where the caller of this names it ("The confused deputy problem", IAM user guide).
+    The service tells for whom it acts, if it is known to: aws:SourceAccount is the account being served, aws:SourceArn
+    the resource, where the caller of this names it ("The confused deputy problem", IAM user guide).
     """
-    keys = {"aws:SourceAccount": account()} | ({"aws:SourceArn": source} if source else {})
+    keys = senders.sent(service, "roles", {"aws:SourceAccount": account(), "aws:SourceArn": source})
     return _settle(_of_service("trust", document, service, "sts:AssumeRole", role_arn, keys)).allowed
 
 

@@ -85,8 +85,8 @@ def trust_names_its_source(stack: Stack) -> Iterator[str]:
         for statement in statements(role["AssumeRolePolicyDocument"]):
             if _anybody(statement):
                 yield f"{name}: anybody may assume the role"
-            elif _services(statement) and not _sources(statement):
-                yield f"{name}: the trust in {_services(statement)} has neither aws:SourceAccount nor aws:SourceArn"
+            elif services(statement) and not _sources(statement):
+                yield f"{name}: the trust in {services(statement)} has neither aws:SourceAccount nor aws:SourceArn"
             elif _accounts(statement) and not _names_roles(statement):
                 yield f"{name}: every role of an account may assume the role"
 
@@ -96,7 +96,7 @@ def resource_policies_name_their_source(stack: Stack) -> Iterator[str]:
     for name, statement in _resource_statements(stack):
         if statement["Effect"] != "Allow" or statement.get("Sid") in UNCONDITIONAL:
             continue
-        if (_anybody(statement) or _services(statement)) and not _sources(statement):
+        if (_anybody(statement) or services(statement)) and not _sources(statement):
             yield f"{name}: the statement {statement.get('Sid')} has neither aws:SourceAccount nor aws:SourceArn"
 
 
@@ -286,15 +286,27 @@ def _is_everything(resource: str) -> bool:
 
 
 def _sources(statement: dict[str, Any]) -> set[str]:
+    """What binds a statement to a source. A service that sends a key passes …IfExists no more than without it."""
     conditions = statement.get("Condition", {})
-    keys = {key.lower() for operator in _BINDING & conditions.keys() for key in conditions[operator]}
-    open_values = {"*"} & {
-        str(value) for operator in _BINDING & conditions.keys() for value in conditions[operator].values()
-    }
+    tolerant = set() if _anybody(statement) else {f"{operator}IfExists" for operator in _BINDING}
+    operators = (_BINDING | tolerant) & conditions.keys()
+    keys = {key.lower() for operator in operators for key in conditions[operator]}
+    open_values = {"*"} & {str(value) for operator in operators for value in conditions[operator].values()}
     return set() if open_values else keys & _SOURCES
 
 
-def _services(statement: dict[str, Any]) -> list[Any]:
+def service_statements(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every statement that lets a service in: of a role's trust, or of the policy of a resource."""
+    for name, role in stack.of_type("AWS::IAM::Role"):
+        trusts = statements(role["AssumeRolePolicyDocument"])
+        yield from ((name, statement) for statement in trusts if services(statement))
+    for name, statement in _resource_statements(stack):
+        if statement["Effect"] == "Allow" and services(statement):
+            yield name, statement
+
+
+def services(statement: dict[str, Any]) -> list[Any]:
+    """The service principals of a statement."""
     principal = statement.get("Principal", {})
     return _list(principal.get("Service")) if isinstance(principal, dict) else []
 
