@@ -24,7 +24,7 @@ from typing import IO, Any, Literal, cast
 import ministack.app as app  # type: ignore[import-not-found]
 import yaml
 from ministack.core import iam_actions, iam_evaluator, persistence, responses, router  # type: ignore[import-not-found]
-from ministack.services import cloudwatch, eventbridge, s3, scheduler, sts  # type: ignore[import-not-found]
+from ministack.services import apigateway_v1, cloudwatch, eventbridge, s3, scheduler, sts  # type: ignore[import-not-found]
 from ministack.services.cloudformation import (  # type: ignore[import-not-found]
     _stacks,
     changesets,
@@ -697,6 +697,67 @@ def _watched(operation: str, handler: Callable[[Document], Response]) -> Callabl
 
 for _operation in ("CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ExecuteChangeSet"):
     handlers._ACTION_HANDLERS[_operation] = _watched(_operation, handlers._ACTION_HANDLERS[_operation])
+
+
+# APIs: ministack serves them at host names of its own, and knows no integration with SageMaker
+
+
+API_HOST = re.compile(r"(?P<api>\w+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
+Integration = Callable[[Document, str, Mapping[str, str]], "tuple[int, str]"]
+_integrations: dict[str, Integration] = {}
+_execute_api_url, _invoke_custom = app._parse_execute_api_url, apigateway_v1._invoke_lambda_custom_v1
+
+
+class ApiConfigurationError(Exception):
+    """API Gateway cannot make the call of an integration; its caller is told nothing but 500."""
+
+
+def on_integration(service: str, function: Integration) -> None:
+    """Let function(integration, request after its template, headers of the integration) give status and answer of an
+    AWS integration with a service, `runtime.sagemaker` say."""
+    _integrations[service] = function
+
+
+def _api_of_host(host: str, path: str) -> "tuple[str, str, str] | None":
+    match = API_HOST.fullmatch(host.partition(":")[0])
+    if not match:
+        return cast("tuple[str, str, str] | None", _execute_api_url(host, path))
+    stage, _, rest = path.lstrip("/").partition("/")
+    return match["api"], stage, f"/{rest}"
+
+
+async def _integrated(integration: Document, *place: Any, **named: Any) -> Response:
+    _, service, verb, _ = apigateway_v1._parse_service_integration_uri(integration.get("uri", "")) or ("",) * 4
+    if verb != "path" or service not in _integrations:
+        return cast(Response, await _invoke_custom(integration, *place, **named))
+    headers, body = place[6], place[7].decode("utf-8", "replace")
+    kind = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    template = (integration.get("requestTemplates") or {}).get(kind)
+    if template is not None:
+        body = apigateway_v1._render_request_template_v1(template, body, {}, {})
+    prefix, parameters = "integration.request.header.", integration.get("requestParameters") or {}
+    given = {name.removeprefix(prefix).lower(): value.strip("'") for name, value in parameters.items()}
+    try:
+        status, answer = await asyncio.to_thread(_integrations[service], integration, body, given)
+    except ApiConfigurationError:
+        return 500, {"Content-Type": "application/json"}, b'{"message": "Internal server error"}'
+    accept = headers.get("accept", "application/json")
+    return cast(Response, apigateway_v1._service_integration_response(integration, status, answer, accept, {}, {}))
+
+
+_execute_api = app._handle_execute_api_request
+
+
+async def _execute_for_owner(host: str, path: str, *request: Any, **named: Any) -> Any:
+    """An API belongs to one account, whoever calls it and whether the call is signed; ministack asks the caller's."""
+    match = API_HOST.fullmatch(host.partition(":")[0])
+    apis = [place for place, _ in apigateway_v1._rest_apis.all_items() if match and place[2] == match["api"]]
+    with scope(*apis[0][:2]) if apis else contextlib.nullcontext():
+        return await _execute_api(host, path, *request, **named)
+
+
+app._parse_execute_api_url, apigateway_v1._invoke_lambda_custom_v1 = _api_of_host, _integrated
+app._handle_execute_api_request = _execute_for_owner
 
 
 # Permissions
