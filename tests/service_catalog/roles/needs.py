@@ -25,7 +25,7 @@ WITHOUT_HANDLERS = {
     "AWS::CloudFormation::WaitConditionHandle": [],
 }  # fmt: skip
 
-# needs.toml: why, actions and perhaps types.
+# needs.toml: why, says who, actions, and perhaps types and the properties that none of them has.
 UNUSED: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["unused"]
 # Actions that IAM checks on everything, or before there is an ARN (service authorization reference).
 UNSCOPED = {
@@ -80,6 +80,11 @@ def actions(kind: str, goes: bool = True) -> tuple[str, ...]:
     return tuple(each for each in permissions(kind, goes) if each not in unused)
 
 
+def properties(kind: str) -> set[str]:
+    """The properties that a type has in the registry."""
+    return set(PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-central-1", kind).schema["properties"])
+
+
 def permissions(kind: str, goes: bool = True) -> list[str]:
     """Everything that the schema of a type lists."""
     handlers = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-central-1", kind).schema.get("handlers", {})
@@ -102,7 +107,7 @@ def _of_resource(stack: Placed, name: str, action: str, tags: Mapping[str, str])
 def _places(stack: Placed, name: str, action: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """ARN and what is special about the request."""
     kind, properties = stack.resources[name]["Type"], stack.resources[name]["Properties"]
-    if action in UNSCOPED:
+    if action in UNSCOPED or (kind in _PROBED and action in ("cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms")):
         yield "*", {}
     elif action in ("iam:PassRole", "iam:GetRole") and kind != "AWS::IAM::Role":
         for role, service in _passed(kind, properties):
@@ -130,6 +135,9 @@ def _own(stack: Placed, name: str, action: str) -> Iterator[str]:
         yield f"arn:aws:apigateway:{stack.region}::/tags/{arn.replace('/', '%2F')}"
 
 
+# Application Auto Scaling tries what its caller may do before it does anything (its user guide, "Permissions validation
+# for Application Auto Scaling API calls on target resources"), on no alarm that it names.
+_PROBED = ("AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy")
 _TAGGED_APIS = ("AWS::ApiGateway::RestApi", "AWS::ApiGateway::Stage")
 
 
