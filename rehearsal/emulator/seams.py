@@ -37,6 +37,7 @@ from ministack.services.cloudformation import (  # type: ignore[import-not-found
 
 from . import evaluator, senders
 from .evaluator import Guard, Request
+from .reference import UNSCOPED
 
 Document = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
@@ -880,6 +881,7 @@ class Authorizer:
     ) -> Any:
         """In the place of ministack's enforce: None when a call is allowed."""
         call = _call.get()
+        resource_arn = "*" if action in UNSCOPED else resource_arn
         context = {**(service_context or {}), **(self.keys(call, action, resource_arn) if call else {})}
         denied = _enforce_noted(key, action, service, place, resource_arn, context)
         return denied if denied or not call else self._enforce_further(key, call, action, place)
@@ -955,6 +957,7 @@ def decide(key: str, action: str, resource: str, keys: Document) -> Decision:
         return Decision(key, action, resource, False, principal.message)
     if principal.policies is None:
         return Decision(principal.arn, action, resource, True)
+    resource = "*" if action in UNSCOPED else resource
     request = Request(
         principal=principal.arn,
         kind=principal.type,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from tests.infrastructure import events, refusals, subjects
 from tests.infrastructure.cloudformation import Stack, Unresolvable
-from tests.infrastructure.house import endpoint, identity, operations, pipelines, project, senders, text
+from tests.infrastructure.house import endpoint, identity, operations, pipelines, project, reference, senders, text
 
 RULES: tuple[Callable[[Stack], Iterator[str]], ...] = (
     *identity.RULES,
@@ -13,6 +13,7 @@ RULES: tuple[Callable[[Stack], Iterator[str]], ...] = (
     *project.RULES,
     *pipelines.RULES,
     *senders.RULES,
+    *reference.RULES,
 )
 
 

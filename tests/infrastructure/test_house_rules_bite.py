@@ -7,7 +7,7 @@ import pytest
 
 from tests.infrastructure import catalog, events, subjects
 from tests.infrastructure.cloudformation import Stack
-from tests.infrastructure.house import identity, operations, project, senders
+from tests.infrastructure.house import identity, operations, project, reference, senders
 
 SOURCE = {"StringEquals": {"aws:SourceAccount": "111122223333"}}
 
@@ -127,6 +127,24 @@ def test_every_service_that_sends_keys_has_a_public_source() -> None:
     for each in senders.table():
         assert re.search(r"(user|developer) guide, '|^aws[\w-]*/[\w-]+", each["source"]), each
         assert {key.lower() for key in each["keys"]} <= senders.KEYS
+
+
+def test_an_action_without_a_resource_is_allowed_on_everything_or_not_at_all() -> None:
+    """The example is one of a kind: so is each action of the table."""
+    assert {"sns:Unsubscribe", "kms:CreateKey", "logs:DescribeLogGroups"} <= reference.unscoped()
+    for action in sorted(reference.unscoped()):
+        for resource, found in (("arn:aws:sns:*:111122223333:x", 1), ("arn:aws:sns:*:111122223333:*", 1), ("*", 0)):
+            statement = {"Sid": "S", "Effect": "Allow", "Action": [action], "Resource": resource}
+            role = one("AWS::IAM::Role", Policies=[{"PolicyDocument": {"Statement": [statement]}}])
+            assert len(list(reference.actions_without_a_resource_are_allowed_on_everything(role))) == found
+
+
+def test_the_table_of_actions_knows_every_service_of_the_templates_and_its_own_age() -> None:
+    """A service that is new in a template is not judged until the table is renewed: scripts/reference.py."""
+    texts = "".join(subjects.templates().values())
+    named = set(re.findall(r"\b([a-z][a-z0-9-]*):[A-Z]\w+", texts))
+    assert named == set(reference.table()["services"])
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d", reference.table()["read"])
 
 
 def _role(principal: Any, condition: dict[str, Any]) -> Stack:

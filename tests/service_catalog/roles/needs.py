@@ -14,6 +14,7 @@ from typing import Any
 
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
+from tests.infrastructure.house import reference
 from tests.service_catalog.roles.arns import Placed
 
 # Types without handlers in the registry: CloudFormation developer guide and the services' API references.
@@ -27,12 +28,6 @@ WITHOUT_HANDLERS = {
 
 # needs.toml: why, says who, actions, and perhaps types and the properties that none of them has.
 UNUSED: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["unused"]
-# Actions that IAM checks on everything, or before there is an ARN (service authorization reference).
-UNSCOPED = {
-    "application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies",
-    "application-autoscaling:DescribeScheduledActions", "codecommit:ListRepositories", "kms:CreateKey",
-    "kms:ListAliases", "logs:DescribeIndexPolicies", "logs:DescribeLogGroups",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -107,7 +102,7 @@ def _of_resource(stack: Placed, name: str, action: str, tags: Mapping[str, str])
 def _places(stack: Placed, name: str, action: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """ARN and what is special about the request."""
     kind, properties = stack.resources[name]["Type"], stack.resources[name]["Properties"]
-    if action in UNSCOPED or (kind in _PROBED and action in ("cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms")):
+    if action in reference.unscoped() or action in _PROBED.get(kind, ()):
         yield "*", {}
     elif action in ("iam:PassRole", "iam:GetRole") and kind != "AWS::IAM::Role":
         for role, service in _passed(kind, properties):
@@ -137,7 +132,7 @@ def _own(stack: Placed, name: str, action: str) -> Iterator[str]:
 
 # Application Auto Scaling tries what its caller may do before it does anything (its user guide, "Permissions validation
 # for Application Auto Scaling API calls on target resources"), on no alarm that it names.
-_PROBED = ("AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy")
+_PROBED = {"AWS::ApplicationAutoScaling::ScalableTarget": ("cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms")}
 _TAGGED_APIS = ("AWS::ApiGateway::RestApi", "AWS::ApiGateway::Stage")
 
 
