@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from tests.infrastructure import catalog, events, refusals, subjects
 from tests.infrastructure.cloudformation import Stack, Unresolvable
-from tests.infrastructure.house import endpoint, identity, operations, pipelines, project, text
+from tests.infrastructure.house import endpoint, identity, operations, pipelines, project, reference, senders, text
 
 RULES: tuple[Callable[[Stack], Iterator[str]], ...] = (
     *identity.RULES,
@@ -12,6 +12,8 @@ RULES: tuple[Callable[[Stack], Iterator[str]], ...] = (
     *operations.RULES,
     *project.RULES,
     *pipelines.RULES,
+    *senders.RULES,
+    *reference.RULES,
 )
 
 
