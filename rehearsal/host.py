@@ -148,7 +148,7 @@ def _start(state: Path, enforce: bool, port: int, mark: str) -> "subprocess.Pope
 def _wait(process: "subprocess.Popen[bytes]", state: Path) -> str:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
-        if (state / "address").exists():
+        with contextlib.suppress(FileNotFoundError):
             return (state / "address").read_text().strip()
         if process.poll() is not None:
             raise EmulatorError(f"The emulator ended at once; {state / 'output'} says why:\n{_tail(state / 'output')}")
