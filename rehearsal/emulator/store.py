@@ -138,10 +138,12 @@ def restore(folder: Path) -> bool:
     found = False
     for name, store in _stores.items():
         path = folder / f"{name.replace(':', '-')}.pickle"
-        with contextlib.suppress(FileNotFoundError):
+        try:
             content = path.read_bytes()
-            store.load(content)
-            found = True
+        except FileNotFoundError:
+            continue
+        store.load(content)
+        found = True
     return found
 
 

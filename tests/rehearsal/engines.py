@@ -4,21 +4,11 @@ import io
 import json
 import time
 import zipfile
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
+from kit.tests.waiting import until
 from tests.rehearsal.conftest import Account
-
-Result = TypeVar("Result")
-
-
-def until(ready: Callable[[], Result], seconds: float = 60) -> Result:
-    """What `ready` answers as soon as it is true. Fails after a time, with the last answer."""
-    end = time.monotonic() + seconds
-    while not (found := ready()):
-        assert time.monotonic() < end, f"still {found!r} after {seconds} s"
-        time.sleep(0.03)
-    return found
 
 
 def role(account: Account, name: str, service: str) -> str:
@@ -64,7 +54,7 @@ class Inbox:
                 self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
         return self._seen
 
-    def wait(self, count: int) -> list[dict[str, Any]]:
+    def at_least(self, count: int) -> list[dict[str, Any]]:
         """The details of at least so many events."""
         until(lambda: len(self.details()) >= count)
         return self._seen

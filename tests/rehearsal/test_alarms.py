@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from kit.tests.waiting import until
 from rehearsal import host
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import Inbox, until
+from tests.rehearsal.engines import Inbox
 
 _accounts = itertools.count(600000000001)
 

@@ -18,12 +18,13 @@ from pathlib import Path
 
 import pytest
 
+from kit.tests.waiting import until
 from rehearsal import __main__ as program
 from rehearsal import guardian, memory, preflight, processes
 from rehearsal.host import ROOT, Emulator
 from rehearsal.report import facts as recorded
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import role, until
+from tests.rehearsal.engines import role
 from tests.rehearsal.served import Hosting
 from tests.rehearsal.test_codebuild import IMAGE, finished
 
@@ -88,7 +89,7 @@ def busy(account: Account, folder: Path, serves: bool) -> None:
         hosting = Hosting(account)
         assert hosting.endpoint("e", hosting.config("c", HOME, 1))["EndpointStatus"] == "InService"
     build(account, f"{stray(folder)}; sleep 300")
-    until(lambda: len(called(f"stray-of-{folder}")) > 1, 20)
+    until(lambda: len(called(f"stray-of-{folder}")) > 1)
 
 
 @contextmanager
@@ -139,7 +140,7 @@ def test_no_process_is_left(state: Path, way: str) -> None:
         end(started, leader, way)
         own = {started.pid}
         if way == "SIGKILL":  # nobody waits for the guardian then
-            until(lambda: not called(str(state)) - own, 10)
+            until(lambda: not called(str(state)) - own)
         assert called(str(state)) - own == set()
 
 
@@ -263,7 +264,7 @@ def test_no_process_is_left_of_a_publication(tmp_path: Path, way: str) -> None:
             started.send_signal(signal.Signals[name])
         started.wait(30)
         if way == "SIGKILL":
-            until(lambda: not below & set(processes.running()), 10)
+            until(lambda: not below & set(processes.running()))
     assert below & set(processes.running()) == set()
     assert called(str(tmp_path)) == set()
     if way != "SIGKILL":
@@ -365,6 +366,6 @@ def test_memory_is_that_of_everything_below() -> None:
         peak.look()
         before = peak.megabytes
         with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE):
-            until(lambda: peak.megabytes > before + 120, 20)
+            until(lambda: peak.megabytes > before + 120)
     assert peak.processes > 1
     assert peak.megabytes < before + 400

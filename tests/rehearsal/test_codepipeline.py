@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from kit.tests.waiting import until
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import Inbox, commit, role, until
+from tests.rehearsal.engines import Inbox, commit, role
 
 VERSION = {"owner": "AWS", "version": "1"}
 TEMPLATE = {
@@ -509,7 +510,7 @@ def test_executions_stages_and_actions_tell_of_themselves(delivery: Delivery, ac
     pipeline = delivery.create(stage("Approve", approval()))
     decide(delivery, pipeline, "Approve", delivery.token(pipeline, "Approve"))
     assert delivery.finished(pipeline) == "Succeeded"
-    told = [(event.get("stage"), event.get("action"), event["state"]) for event in inbox.wait(10)]
+    told = [(event.get("stage"), event.get("action"), event["state"]) for event in inbox.at_least(10)]
     assert told == [
         (None, None, "STARTED"),
         ("Source", None, "STARTED"),

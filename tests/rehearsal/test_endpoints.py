@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from kit.tests.waiting import until
 from rehearsal import host
 from tests.infrastructure.events import recorded
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import Inbox, until
+from tests.rehearsal.engines import Inbox
 from tests.rehearsal.served import BAD, BROKEN, GOOD, Hosting
 
 PACE = "100"  # a minute of AWS in 0.6 s
@@ -435,7 +436,7 @@ def test_endpoints_come_back_after_a_restart_and_go_with_the_emulator(tmp_path: 
         assert again.invoke_endpoint(EndpointName="lasting", Body=b"1", ContentType="text/csv")["Body"].read() == b"11"
         (after,) = servers(running)
     assert before != after
-    until(lambda: not servers(running), 3)
+    until(lambda: not servers(running))
 
 
 def _saved(state: Path) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from kit.tests.waiting import until
 from rehearsal import host
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import until
 from tests.rehearsal.test_codepipeline import RELEASE, WORD, Delivery, build, deploy, stage
 
 OWN, THERE = "100900000010", "100900000011"

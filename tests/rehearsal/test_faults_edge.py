@@ -9,10 +9,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from kit.tests.waiting import until
 from rehearsal.faults import edge
 from rehearsal.host import Emulator
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import until
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from kit.tests.waiting import until
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import until
 from tests.rehearsal.served import GOOD, Hosting
 from tests.rehearsal.test_clean_machine import build
 from tests.rehearsal.test_codebuild import finished

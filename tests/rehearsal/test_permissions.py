@@ -12,13 +12,13 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
+from kit.tests.waiting import until
 from rehearsal import host
 from rehearsal.report.facts import Facts
 from rehearsal.story.errors import DeniedError
 from rehearsal.story.show import Lines
 from rehearsal.story.world import Options, World
 from tests.rehearsal.conftest import Account, allow
-from tests.rehearsal.engines import until
 from tests.rehearsal.test_service_catalog import Catalog
 
 

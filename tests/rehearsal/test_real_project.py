@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from kit.tests.waiting import until
 from rehearsal import host
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import role, until
+from tests.rehearsal.engines import role
 
 pytestmark = pytest.mark.slow
 ACCOUNT = "400000000001"

@@ -8,10 +8,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError
 
+from kit.tests.waiting import until
 from rehearsal import host
 from rehearsal.faults import edge
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import until
 from tests.rehearsal.test_codepipeline import Delivery, approval, build, stage
 from tests.rehearsal.test_projects import settled
 from tests.rehearsal.test_service_catalog import Catalog

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from kit.tests.waiting import until
 from rehearsal import host
 from tests.infrastructure import stages
 from tests.infrastructure.cloudformation import load
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import until
 from tests.rehearsal.served import BAD, GOOD, Hosting
 from tests.rehearsal.test_endpoints import Traffic
 
@@ -56,7 +56,7 @@ class Stage:
 
     def gone(self, name: str) -> None:
         """Wait for the end of a stack."""
-        until(lambda: name not in str(self.cloudformation.describe_stacks()["Stacks"]), 30)
+        until(lambda: name not in str(self.cloudformation.describe_stacks()["Stacks"]))
 
     def values(self, package: str) -> dict[str, str]:
         """What a release fills in."""
