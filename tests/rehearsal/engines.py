@@ -5,6 +5,7 @@ import json
 import time
 import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from kit.tests.waiting import until
@@ -32,6 +33,16 @@ def names(content: bytes) -> list[str]:
     """What lies in a zip archive."""
     with zipfile.ZipFile(io.BytesIO(content)) as source:
         return sorted(source.namelist())
+
+
+AT_REST_SECONDS = 0.5  # the files of one state are written one after the other
+
+
+def saved(state: Path, text: str) -> bool:
+    """Whether a file of an emulator's state, as a restart would read it, holds a text, and no file is being written."""
+    files = [*(state / "stores").glob("*.pickle"), *(state / "ministack").glob("*.json")]
+    last = max((path.stat().st_mtime for path in files), default=0)
+    return any(text.encode() in path.read_bytes() for path in files) and time.time() > last + AT_REST_SECONDS
 
 
 class Inbox:

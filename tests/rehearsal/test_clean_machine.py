@@ -18,11 +18,12 @@ from pathlib import Path
 
 import pytest
 
-from kit.tests.waiting import until
+from kit.tests.waiting import PATIENCE, until
 from rehearsal import __main__ as program
 from rehearsal import guardian, memory, preflight, processes
 from rehearsal.host import ROOT, Emulator
 from rehearsal.report import facts as recorded
+from tests.numbers import next_account
 from tests.rehearsal.conftest import Account
 from tests.rehearsal.engines import role
 from tests.rehearsal.served import Hosting
@@ -100,7 +101,7 @@ def hosted(state: Path, serves: bool) -> Iterator[tuple["subprocess.Popen[str]",
     with subprocess.Popen(command, text=True, cwd=ROOT, **pipes) as started:  # type: ignore[call-overload]
         try:
             address, leader = started.stdout.readline().split()
-            busy(Account(Emulator(address, state, started), "100000000001"), state, serves)
+            busy(Account(Emulator(address, state, started), next_account()), state, serves)
             yield started, int(leader)
         finally:
             started.kill()
@@ -126,7 +127,7 @@ def end(started: "subprocess.Popen[str]", leader: int, way: str) -> None:
         for name in way.split():
             started.send_signal(signal.Signals[name])
     started.stdin.close()
-    started.wait(30)
+    started.wait(PATIENCE)
 
 
 WAYS = ["success", "error", "SIGINT", "SIGINT SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "the emulator is killed"]
@@ -240,7 +241,7 @@ def test_two_at_once_come_to_their_ends_and_write_nothing_elsewhere(tmp_path: Pa
         lines = list(printed(two, "log "))
         require_pasteable(lines, tmp_path / "two" / "cwd")
         two.send_signal(signal.SIGINT)
-        told = [each.communicate(timeout=120)[0] for each in (one, two)]
+        told = [each.communicate(timeout=PATIENCE)[0] for each in (one, two)]
     assert [one.returncode, two.returncode] == [0, 0], [lines, told]
     own = [path for name in ("one", "two") for path in (tmp_path / name).rglob("*") if not path.is_dir()]
     assert own == []
@@ -262,7 +263,7 @@ def test_no_process_is_left_of_a_publication(tmp_path: Path, way: str) -> None:
         below = processes.descendants(started.pid)
         for name in way.split():
             started.send_signal(signal.Signals[name])
-        started.wait(30)
+        started.wait(PATIENCE)
         if way == "SIGKILL":
             until(lambda: not below & set(processes.running()))
     assert below & set(processes.running()) == set()
@@ -277,7 +278,7 @@ def test_no_process_is_left_of_a_publication(tmp_path: Path, way: str) -> None:
 @pytest.fixture(scope="module")
 def hosting(emulator: Emulator) -> Hosting:
     """An endpoint that tells where its home is."""
-    found = Hosting(Account(emulator, "700000000001"))
+    found = Hosting(Account(emulator, next_account()))
     assert found.endpoint("e", found.config("c", HOME, 1))["EndpointStatus"] == "InService"
     return found
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.numbers import next_account
 from tests.rehearsal.conftest import Account
 from tests.rehearsal.engines import Inbox, archive, commit
 
@@ -116,7 +117,7 @@ def test_a_push_that_changes_nothing_is_no_event(account: Account, codecommit: A
 def test_a_name_in_two_accounts_needs_the_account_in_the_address(
     account: Account, emulator: Any, tmp_path: Path
 ) -> None:
-    other = Account(emulator, "100900000001")
+    other = Account(emulator, next_account())
     name = f"shared-{account.id}"
     for owner, text in ((account, "mine"), (other, "theirs")):
         create(owner, name)

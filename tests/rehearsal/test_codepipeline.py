@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kit.tests.waiting import until
+from tests.numbers import next_account
 from tests.rehearsal.conftest import Account
 from tests.rehearsal.engines import Inbox, commit, role
 
@@ -467,7 +468,7 @@ def test_a_stack_is_deleted(delivery: Delivery, account: Account) -> None:
 
 
 def test_an_action_in_another_account_uses_its_role_there(delivery: Delivery, account: Account, emulator: Any) -> None:
-    target = Account(emulator, "100900000002")
+    target = Account(emulator, next_account())
     there = role_for(target, delivery)
     allow = {"Effect": "Allow", "Principal": {"AWS": target.id}, "Action": "s3:GetObject"}
     policy = {"Version": "2012-10-17", "Statement": [{**allow, "Resource": f"arn:aws:s3:::{delivery.bucket}/*"}]}

@@ -1,6 +1,5 @@
 """Endpoints with real servers behind them: predictions, capture, metrics, deployments that take themselves back."""
 
-import itertools
 import json
 import threading
 import time
@@ -15,13 +14,13 @@ from botocore.exceptions import ClientError
 from kit.tests.waiting import until
 from rehearsal import host
 from tests.infrastructure.events import recorded
+from tests.numbers import next_account
 from tests.rehearsal.conftest import Account
 from tests.rehearsal.engines import Inbox
 from tests.rehearsal.served import BAD, BROKEN, GOOD, Hosting
 
 PACE = "100"  # a minute of AWS in 0.6 s
 LONG = 900  # a wait that an alarm ends
-_accounts = itertools.count(300000000001)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +35,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[host.Emulator]:
 @pytest.fixture
 def hosting(quick: host.Emulator) -> Hosting:
     """An account of this test's own."""
-    return Hosting(Account(quick, str(next(_accounts))))
+    return Hosting(Account(quick, next_account()))
 
 
 class Traffic:
@@ -423,15 +422,16 @@ def test_a_scaled_variant_keeps_its_instance_type_and_its_count(hosting: Hosting
 
 def test_endpoints_come_back_after_a_restart_and_go_with_the_emulator(tmp_path: Path) -> None:
     with host.emulator(tmp_path) as running:
-        hosting = Hosting(Account(running, "300000000999"))
+        number = next_account()
+        hosting = Hosting(Account(running, number))
         hosting.endpoint("lasting", hosting.config("lasting", GOOD))
         (before,) = servers(running)
         until(lambda: "lasting" in _saved(tmp_path))
         running.kill()
         until(lambda: not servers(running))
     with host.emulator(tmp_path) as running:
-        again = Account(running, "300000000999").client("sagemaker-runtime")
-        sagemaker = Account(running, "300000000999").client("sagemaker")
+        again = Account(running, number).client("sagemaker-runtime")
+        sagemaker = Account(running, number).client("sagemaker")
         until(lambda: sagemaker.describe_endpoint(EndpointName="lasting")["EndpointStatus"] == "InService")
         assert again.invoke_endpoint(EndpointName="lasting", Body=b"1", ContentType="text/csv")["Body"].read() == b"11"
         (after,) = servers(running)
