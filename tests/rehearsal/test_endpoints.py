@@ -459,9 +459,7 @@ def test_a_stack_whose_endpoint_rolls_back_rolls_back(hosting: Hosting) -> None:
     assert hosting.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "stage", "Value": "test"}]
     with Traffic(hosting, "stacked"):
         cloudformation.update_stack(StackName="stage", TemplateBody=template(bad, LONG))
-        status = until(
-            lambda: _ended(cloudformation.describe_stacks(StackName="stage")["Stacks"][0]["StackStatus"]), 40
-        )
+        status = until(lambda: _ended(cloudformation.describe_stacks(StackName="stage")["Stacks"][0]["StackStatus"]))
     assert status == "UPDATE_ROLLBACK_COMPLETE"
     assert hosting.invoke("stacked")["body"] == b"11"
     ignored = hosting.account.emulator.admin("ignored")
