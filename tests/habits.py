@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-PATIENCE = 120  # as kit/tests/waiting.py has it; a smaller limit is one that a busy machine passes
+PATIENCE = 240  # as kit/tests/waiting.py has it; a smaller limit is one that a busy machine passes
 Lines = Iterator[int]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.Module)
 _LOOKS = {"exists", "is_file", "is_dir"}

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 # Nobody waits as long where all is well; a machine with four times as much to do as it can is no reason to fail.
-PATIENCE = 120.0
+PATIENCE = 240.0
 _PAUSE = 0.02
 
 
