@@ -26,7 +26,7 @@ from rehearsal import processes
 
 ROOT = Path(__file__).parent.parent
 PYTHON = ROOT / ".venv" / "emulator" / "bin" / "python"
-START_SECONDS = 60
+START_SECONDS = 180  # it takes two; a machine with much to do takes long
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 END_SECONDS = 10  # the guardian gives the emulator three of them, and takes no more than five for the rest
 

@@ -43,13 +43,13 @@ def named(faults: Iterable[Fault]) -> list[Any]:
     return [pytest.param(each, id=each.name) for each in faults]
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize("fault", named(FAULTS.values()))
 def test_it_comes_out_as_it_must(outcomes: Mapping[str, StepFact], fault: Fault) -> None:
     assert outcomes[fault.name].state == "done", outcomes[fault.name].problem
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize("fault", named(HARMLESS))
 def test_one_that_does_not_happen_is_noticed(outcomes: Mapping[str, StepFact], fault: Fault) -> None:
     assert fault.title in outcomes[fault.name].problem

@@ -17,7 +17,7 @@ from tests.numbers import next_account
 from tests.rehearsal.conftest import Account
 from tests.rehearsal.engines import role
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.story
 ACCOUNT = next_account()
 GROUP = "churn-p-abc"
 

@@ -90,7 +90,7 @@ def stage(quick: host.Emulator) -> Stage:
     return Stage(Hosting(Account(quick, next_account())))
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_a_release_its_scaling_and_a_release_that_fails(stage: Stage) -> None:
     hosting = stage.hosting
     good, better, bad = hosting.package(GOOD), hosting.package(GOOD.replace("* 2", "* 3")), hosting.package(BAD)

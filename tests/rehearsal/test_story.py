@@ -299,7 +299,7 @@ def group_members(leader: int) -> set[int]:
     return found - {leader}
 
 
-@pytest.mark.slow
+@pytest.mark.story
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_rehearsal_leaves_no_process_and_a_report(tmp_path: Path, number: signal.Signals) -> None:
     code = (
@@ -324,7 +324,7 @@ def test_an_interrupted_rehearsal_leaves_no_process_and_a_report(tmp_path: Path,
     assert "Interrupted" in (tmp_path / "latest" / "report.html").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_a_story_that_failed_is_kept_running_if_asked(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib\n"

@@ -11,8 +11,6 @@ from kit.tests.local.pipelines import alive, send
 from kit.tests.waiting import until
 from sagemaker_project_kit.local.state.registry import PENDING
 
-pytestmark = pytest.mark.slow
-
 
 def test_nothing_approved_says_what_it_waits_for(machine: Machine) -> None:
     machine.add(2, PENDING)

@@ -14,8 +14,6 @@ from kit.tests.local.deployments import CANARY, Machine, asking
 from kit.tests.local.pipelines import alive, send
 from kit.tests.waiting import until
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def canary(deployed: Machine) -> Machine:
