@@ -3,13 +3,13 @@
 import io
 import json
 import re
-import time
 import zipfile
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from kit.tests.waiting import until
 from service_catalog import joiner
 from tests.rehearsal.conftest import Account, allow
 
@@ -96,13 +96,13 @@ def studio(guarded: Account, offered: dict[str, str]) -> Any:
 
 def settled(sagemaker: Any, name: str) -> dict[str, Any]:
     """A project once nothing is in progress; empty when it is gone."""
-    for _ in range(1200):
+
+    def project() -> list[dict[str, Any]]:
         try:
-            project: dict[str, Any] = sagemaker.describe_project(ProjectName=name)
+            found = sagemaker.describe_project(ProjectName=name)
         except ClientError as error:
             assert re.search("does not exist", str(error))
-            return {}
-        if not project["ProjectStatus"].endswith("InProgress"):
-            return project
-        time.sleep(0.05)
-    raise AssertionError(f"{name} is {project['ProjectStatus']}")
+            return [{}]
+        return [] if found["ProjectStatus"].endswith("InProgress") else [found]
+
+    return until(project)[0]

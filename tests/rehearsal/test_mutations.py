@@ -29,7 +29,7 @@ from rehearsal.story.step import Step, step
 from rehearsal.story.world import Options, World
 from tests.rehearsal.conftest import Size
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.story, pytest.mark.xdist_group("medium")]
 Document = dict[str, Any]
 HERE = Path(__file__).parent
 

@@ -80,7 +80,10 @@ def _exported(stack: Stack, action: Mapping[str, Any]) -> list[str]:
     project = action["Configuration"].get("ProjectName", "").strip("<>")
     source = stack.resources.get(project, {}).get("Properties", {}).get("Source", {})
     path = stages.FOLDER.parent / str(source.get("BuildSpec"))
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        text = ""
     found = re.search(r"exported-variables: \[(.*)\]", text)
     return found[1].split(", ") if found else []
 

@@ -6,6 +6,7 @@ build/release/release.json             what is released, why, and what speaks fo
 build/release/variables.sh             the same in two variables that the buildspec exports to the pipeline
 """
 
+import contextlib
 import json
 import shlex
 import shutil
@@ -35,7 +36,7 @@ def write(folder: Path, release: Mapping[str, Any], stages: Mapping[str, Mapping
                     _write_json(draft / stage / name, content)
         _write_json(draft / FILE, release)
         (draft / "variables.sh").write_text(_variables(release), encoding="utf-8")
-        if folder.exists():
+        with contextlib.suppress(FileNotFoundError):
             folder.replace(Path(parent) / "old")
         draft.replace(folder)
 

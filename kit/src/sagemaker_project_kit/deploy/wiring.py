@@ -80,9 +80,10 @@ def in_aws(environ: Mapping[str, str]) -> Project:
 
 def on_this_machine(environ: Mapping[str, str], state: Path) -> Project:
     """The models that `make run` registered here. Raises RegistryError without any."""
-    if not (state / "registry").is_dir():
-        raise RegistryError(f"{state} holds no registry: run `make run` and `make approve` first")
-    groups = sorted(path.name for path in (state / "registry").iterdir() if path.is_dir())
+    try:
+        groups = sorted(path.name for path in (state / "registry").iterdir() if path.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        raise RegistryError(f"{state} holds no registry: run `make run` and `make approve` first") from None
     found = settings.for_this_machine(ROOT, environ, groups[0] if len(groups) == 1 else "")
     registry = FolderRegistry(state / "registry", found.region)
     return Project(found, registry, FolderStore(state / "s3"), look_nowhere)

@@ -4,6 +4,7 @@ Importing the SDK takes ten seconds. The definition's shape depends on pipeline.
 the defaults of parameters are filled in afterwards, so that editing a step or a threshold never imports it.
 """
 
+import contextlib
 import gc
 import importlib
 import json
@@ -45,13 +46,13 @@ def synthesize(
     """
     staged = stage(settings, build / "staged")
     template = build / "cache" / f"{fingerprint(settings)}.json"
-    reused = template.is_file()
-    if not reused:
+    try:
+        text, reused = template.read_text(encoding="utf-8"), True
+    except FileNotFoundError:
         on_import()
-        _write(template, write_with_sdk(settings))
-    definition = _write_checked(
-        build / "definition.json", fill(template.read_text(encoding="utf-8"), settings, staged, commit)
-    )
+        text, reused = write_with_sdk(settings), False
+        _write(template, text)
+    definition = _write_checked(build / "definition.json", fill(text, settings, staged, commit))
     paths = {uri: str(path) for uri, path in staged.assets.items()}
     return Synthesis(definition, _write(build / "assets.json", json.dumps(paths, ensure_ascii=False, indent=2)), reused)
 
@@ -103,8 +104,9 @@ def write_with_sdk(settings: Settings) -> str:
 
 def _write_checked(path: Path, definition: str) -> Path:
     """Refuse a definition that SageMaker would refuse; the same text as last time was checked then."""
-    if path.is_file() and path.read_text(encoding="utf-8") == definition:
-        return path
+    with contextlib.suppress(FileNotFoundError):
+        if path.read_text(encoding="utf-8") == definition:
+            return path
     from sagemaker_project_kit.pipeline.validation import check
 
     check(json.loads(definition))
