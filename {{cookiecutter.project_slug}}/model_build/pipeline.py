@@ -12,7 +12,6 @@ from typing import Any
 
 from sagemaker.core import image_uris
 from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
-from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter, IntegerParameter
 from sagemaker.core.processing import Processor
 from sagemaker.core.shapes import ModelPackageModelCard
 from sagemaker.core.training.configs import Compute, InputData, OutputDataConfig, StoppingCondition
@@ -37,10 +36,12 @@ from sagemaker_project_kit.pipeline.blocks import (
     RETRY_CALL,
     job_input,
     job_output,
+    metric_definitions,
     output_uri,
     processing_network,
     read,
     report,
+    search_range,
     sentence,
     training_network,
 )
@@ -48,12 +49,9 @@ from sagemaker_project_kit.pipeline.session import offline_session
 from sagemaker_project_kit.pipeline.staging import Locations, file_name
 from sagemaker_project_kit.pipeline.tables import Settings
 
-XGBOOST_VERSION = "3.2-0"
-SKLEARN_VERSION = "1.9-0"
+SKLEARN_VERSION = "1.9-0"  # of the image that prepares the data
 CODE = f"{PROCESSING}/input/code"
 
-# What steps/train.py prints, by problem type: the objective of a search.
-OBJECTIVES = {"binary": ("auc", "Maximize"), "multiclass": ("mlogloss", "Minimize"), "regression": ("rmse", "Minimize")}
 FAMILIES = {problem: f"{problem}_classification_metrics" for problem in ("binary", "multiclass")} | {
     "regression": "regression_metrics"
 }
@@ -92,7 +90,8 @@ class TrainingPipeline:
         self.bucket, self.role = environment.artifact_bucket, environment.pipeline_role_arn
         self.kms_key = environment.kms_key_arn or None
         self.session = offline_session(self.bucket, environment.region)
-        self.xgboost_image = image_uris.retrieve("xgboost", environment.region, version=XGBOOST_VERSION)
+        model = settings.model
+        self.model_image = image_uris.retrieve(model.image, environment.region, version=model.image_version)
         self.sklearn_image = image_uris.retrieve("sklearn", environment.region, version=SKLEARN_VERSION)
         self.parameters = _parameters(settings, locations)
 
@@ -124,20 +123,22 @@ class TrainingPipeline:
         )
 
     def train(self, preprocess: ProcessingStep) -> TrainingStep:
-        """One training job: XGBoost in script mode."""
+        """One training job: train of model.py in script mode."""
         trainer = self._trainer(preprocess)
         return TrainingStep(name="Train", step_args=trainer.train(), cache_config=CACHE, retry_policies=RETRIES)
 
     def tune(self, preprocess: ProcessingStep) -> TuningStep:
         """The same job many times, searching the ranges of project.toml."""
         tuning = self.settings.train.tuning
-        metric, direction = OBJECTIVES[self.settings.data.problem_type]
+        metric, direction = self.settings.model.objectives[self.settings.data.problem_type]
         tuner = HyperparameterTuner(
             model_trainer=self._trainer(preprocess),
             objective_metric_name=f"validation:{metric}",
             objective_type=direction,
-            metric_definitions=[{"Name": f"validation:{metric}", "Regex": f"validation-{metric}=([0-9.eE+-]+)"}],
-            hyperparameter_ranges={name: _range(values) for name, values in tuning.ranges.items()},
+            metric_definitions=metric_definitions(self.settings.model, metric),
+            hyperparameter_ranges={
+                name: search_range(self.settings.model.tunable[name], values) for name, values in tuning.ranges.items()
+            },
             max_jobs=tuning.max_jobs,
             max_parallel_jobs=tuning.max_parallel_jobs,
             strategy=tuning.strategy.capitalize(),
@@ -164,7 +165,7 @@ class TrainingPipeline:
         arguments += ["--champion-tolerance", parameters.tolerance.to_string()]
         return self._processing(
             "Evaluate",
-            self.xgboost_image,
+            self.model_image,
             arguments,
             inputs={
                 "model": self.model_uri(train),
@@ -172,7 +173,11 @@ class TrainingPipeline:
                 "champion": parameters.champion_uri,
             },
             outputs=["evaluation", "contract"],
-            property_files=[report("Evaluation", "evaluation.json"), report("Gate", "gate.json")],
+            property_files=[
+                report("Evaluation", "evaluation.json"),
+                report("Gate", "gate.json"),
+                report("Model", "model.json"),
+            ],
         )
 
     def gates(self, evaluate: ProcessingStep, register: ModelStep) -> ConditionStep:
@@ -204,7 +209,7 @@ class TrainingPipeline:
         statistics = Join(on="/", values=[output_uri(evaluate, "evaluation"), "evaluation.json"])
         model = ModelBuilder(
             s3_model_data_url=self.model_uri(train),
-            image_uri=self.xgboost_image,
+            image_uri=self.model_image,
             sagemaker_session=self.session,
             role_arn=self.role,
             # Without these the SDK writes an empty SAGEMAKER_PROGRAM and the endpoint cannot import the handler.
@@ -226,6 +231,8 @@ class TrainingPipeline:
                 "data_sha256": read(preprocess, "Summary", "data_sha256"),
                 "pipeline_execution": ExecutionVariables.PIPELINE_EXECUTION_ARN,
                 "contract_uri": contract,
+                "framework": read(evaluate, "Model", "name"),
+                "framework_version": read(evaluate, "Model", "version"),
             },
             domain="MACHINE_LEARNING",
             task=_task(self.settings.data.problem_type),
@@ -272,7 +279,7 @@ class TrainingPipeline:
         seconds = train.max_runtime_minutes * 60
         waiting = {"max_wait_time_in_seconds": 2 * seconds} if train.spot else {}
         return ModelTrainer(
-            training_image=self.xgboost_image,
+            training_image=self.model_image,
             role=self.role,
             sagemaker_session=self.session,
             base_job_name="train",
@@ -291,7 +298,7 @@ class TrainingPipeline:
         )
 
     def _hyperparameters(self) -> dict[str, Any]:
-        """Script mode as AWS's XGBoost image reads it: the program and its archive travel as JSON strings."""
+        """Script mode as AWS's images read it: the program and its archive travel as JSON strings."""
         script = {
             "sagemaker_program": json.dumps("train.py"),
             "sagemaker_submit_directory": json.dumps(self.locations.archive),
@@ -328,13 +335,6 @@ def _channels(preprocess: ProcessingStep) -> list[InputData]:
     ]
 
 
-def _range(values: list[int] | list[float] | list[str]) -> Any:
-    if any(isinstance(value, str) for value in values):
-        return CategoricalParameter(values)
-    kind = IntegerParameter if all(isinstance(value, int) for value in values) else ContinuousParameter
-    return kind(values[0], values[1])
-
-
 def _task(problem_type: str) -> str:
     return "REGRESSION" if problem_type == "regression" else "CLASSIFICATION"
 
@@ -353,7 +353,7 @@ def _model_card(settings: Settings) -> str:
             "objective_function": {
                 "notes": f"Judged by {settings.evaluate.metric} on rows that were not used in training."
             },
-            "training_observations": f"XGBoost {XGBOOST_VERSION}; hyperparameters in the training job.",
+            "training_observations": f"{settings.framework}; hyperparameters in the training job.",
         },
         "additional_information": {
             "custom_details": {"pipeline": settings.pipeline_name, "problem_type": data.problem_type}

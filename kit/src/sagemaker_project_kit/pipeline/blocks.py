@@ -3,9 +3,11 @@
 A thin layer over the SageMaker SDK (v3); like pipeline.py it is imported inside session.offline() only.
 """
 
+import re
 from typing import Any
 
 from sagemaker.core.network import NetworkConfig
+from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter, IntegerParameter
 from sagemaker.core.shapes import ProcessingInput, ProcessingOutput, ProcessingS3Input, ProcessingS3Output
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join, JsonGet
@@ -19,7 +21,7 @@ from sagemaker.mlops.workflow.retry import (
 from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep
 from sagemaker.train.configs import Networking
 
-from sagemaker_project_kit.pipeline.tables import Environment
+from sagemaker_project_kit.pipeline.tables import Environment, Model
 
 PROCESSING = "/opt/ml/processing"
 CACHE = CacheConfig(enable_caching=True, expire_after="P30D")
@@ -93,3 +95,21 @@ def sentence(evaluate: ProcessingStep, key: str) -> Join:
     # The SDK accepts JsonGet inside Join for a Fail step and published pipelines use it; the developer guide shows
     # parameters only (build-and-manage-steps, "Fail step"). Unproven without an account.
     return Join(on="", values=[read(evaluate, "Gate", key), "; the figures are in gate.json"])
+
+
+def search_range(kind: str, values: list[Any]) -> Any:
+    """The range of a search, of the kind that model.py declares: SageMaker refuses whole numbers as another kind than
+    the image registers.
+    """
+    if kind == "Categorical":
+        return CategoricalParameter(values)
+    return (IntegerParameter if kind == "Integer" else ContinuousParameter)(values[0], values[1])
+
+
+def metric_definitions(model: Model, metric: str) -> list[dict[str, str]] | None:
+    """How a search finds its objective in the log: not told to an image of a built-in algorithm, which brings its own
+    expressions along and refuses others ("You can't override the metric definitions for Amazon SageMaker algorithms").
+    """
+    if model.is_built_in:
+        return None
+    return [{"Name": f"validation:{metric}", "Regex": rf"^\[[0-9]+\].*validation-{re.escape(metric)}:(\S+)"}]

@@ -21,7 +21,7 @@ from sagemaker_project_kit.pipeline.tables import Settings
 # The distributions that pipeline.py is written with.
 SDK = ("sagemaker", "sagemaker-core", "sagemaker-mlops", "sagemaker-serve", "sagemaker-train")
 # Whose text shapes the definition, beside the team's pipeline.py.
-SOURCES = ("blocks.py", "session.py", "settings.py", "tables.py", "staging.py")
+SOURCES = ("blocks.py", "session.py", "settings.py", "tables.py", "staging.py", "facts.py")
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from sagemaker_project_runtime.job import StepError, TrainingError
+
+__all__ = ["ConfigurationError", "DataError", "EvaluationError", "StepError", "TrainingError", "run"]
+
 OUTPUT_DIR = "/opt/ml/output"
 MESSAGE = "message"  # processing jobs: becomes DescribeProcessingJob's ExitMessage
 FAILURE = "failure"  # training jobs: becomes DescribeTrainingJob's FailureReason
 LIMIT = 1024  # bytes that SageMaker keeps of either
-
-
-class StepError(Exception):
-    """A step cannot go on: what was wrong, where, and what to do."""
 
 
 class DataError(StepError):
@@ -24,10 +24,6 @@ class DataError(StepError):
 
 class ConfigurationError(StepError):
     """The configuration does not fit the data; lists every problem."""
-
-
-class TrainingError(StepError):
-    """The training job's hyperparameters or channels cannot be used."""
 
 
 class EvaluationError(StepError):
