@@ -39,7 +39,7 @@ def test_run_approve_deploy_serve(name: str, tmp_path: Path) -> None:
     assert (facts["framework"], facts["framework_version"]) == (trained["name"], trained["version"])
     assert facts["framework"] in done.out and facts["framework_version"] in done.out
     assert facts["framework"] in project.package["ModelCard"]["ModelCardContent"]
-    assert project.project.command("registry", "approve").code == 0
+    assert project.project.part("local", "registry", "approve").code == 0
     sample, expected = project.contract("sample.jsonl"), project.contract("expected.jsonl")
     with project.served() as url:
         assert ask(url, sample) == expected

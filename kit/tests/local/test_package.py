@@ -60,6 +60,6 @@ def test_nothing_leads_outside(tmp_path: Path, name: str, kind: bytes, link: str
     path = archive(tmp_path, name, kind, link)
     with pytest.raises(StorageError, match=r"can be unpacked safely|Cannot unpack"):
         unpack(path, tmp_path / "model" / "deep")
-    with pytest.raises(EvaluationError, match="cannot be unpacked"):
-        evaluate.load(tmp_path)
+    with pytest.raises(EvaluationError, match="cannot be unpacked"), evaluate.unpacked(tmp_path):
+        pass
     assert not (tmp_path / "model" / "outside.txt").exists()
