@@ -15,8 +15,8 @@ NAME = "sagemaker-project-kit"
 PACKAGES = ("sagemaker_project_kit", "sagemaker_project_runtime")
 _EXTRA = re.compile(r"\s*(?:and )?extra == ['\"]([\w-]+)['\"]")
 _SAY = """{folder} {state}; it takes the place of the wheel in .venv.
-Edit it, and every verb uses it; jobs too, under a content hash of its own. CodeBuild keeps the wheel: bring a patch that
-is to stay to the template's repository.
+Edit it, and every verb uses it; jobs too, under a content hash of its own. CodeBuild keeps the wheel: bring a patch
+that is to stay to the repository of the template.
 Back to the wheel: make clean install. The folder stays until you remove it."""
 
 
