@@ -11,9 +11,6 @@ from sagemaker_project_kit.pipeline.registration import register_step
 from sagemaker_project_kit.pipeline.staging import Locations
 from sagemaker_project_kit.pipeline.tables import Settings
 
-# What training prints and a search improves, by problem type.
-OBJECTIVES = {"binary": ("auc", "Maximize"), "multiclass": ("mlogloss", "Minimize"), "regression": ("rmse", "Minimize")}
-
 
 def preprocess(context: Context) -> Step:
     """Raw rows → train, validation and test sets and the fitted transformation."""
@@ -31,11 +28,8 @@ def preprocess(context: Context) -> Step:
 
 def train(context: Context) -> Step:
     """One training job; with [train.tuning] of project.toml a search, of which the best model counts."""
-    return training_step(
-        context,
-        {name: context.output("Preprocess", name) for name in ("train", "validation", "transformation")},
-        objective=OBJECTIVES[context.settings.data.problem_type],
-    )
+    channels = ("train", "validation", "transformation")
+    return training_step(context, {name: context.output("Preprocess", name) for name in channels})
 
 
 def evaluate(context: Context) -> Step:
@@ -59,6 +53,7 @@ def evaluate(context: Context) -> Step:
         reports=[
             Report("Evaluation", output="evaluation", file="evaluation.json"),
             Report("Gate", output="evaluation", file="gate.json"),
+            Report("Model", output="evaluation", file="model.json"),
         ],
     )
 

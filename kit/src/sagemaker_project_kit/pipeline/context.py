@@ -17,8 +17,7 @@ from sagemaker_project_kit.pipeline.session import offline_session
 from sagemaker_project_kit.pipeline.staging import Locations
 from sagemaker_project_kit.pipeline.tables import Settings
 
-XGBOOST_VERSION = "3.2-0"
-SKLEARN_VERSION = "1.9-0"
+SKLEARN_VERSION = "1.9-0"  # of the image that prepares the data
 
 Step = Any  # a step of the SDK: ProcessingStep, TrainingStep, TuningStep, ConditionStep, …
 
@@ -29,16 +28,14 @@ class Images:
 
     model: str
     processing: str
-    framework: str  # what trains, with its version, for people
 
 
 def images(settings: Settings) -> Images:
-    """The images in the project's region."""
-    region = settings.environment.region
+    """The images in the project's region; which one is the model's says model.py."""
+    region, model = settings.environment.region, settings.model
     return Images(
-        model=image_uris.retrieve("xgboost", region, version=XGBOOST_VERSION),
+        model=image_uris.retrieve(model.image, region, version=model.image_version),
         processing=image_uris.retrieve("sklearn", region, version=SKLEARN_VERSION),
-        framework=f"XGBoost {XGBOOST_VERSION}",
     )
 
 

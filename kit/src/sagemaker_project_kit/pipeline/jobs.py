@@ -4,6 +4,7 @@ Each gets the project's network, key, time limit, caching and retries. Imported 
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ from sagemaker.train.configs import Networking
 from sagemaker.train.tuner import HyperparameterTuner
 
 from sagemaker_project_kit.pipeline.context import Context
-from sagemaker_project_kit.pipeline.tables import Settings
+from sagemaker_project_kit.pipeline.tables import Model, Settings
 
 PROCESSING = "/opt/ml/processing"
 CODE = f"{PROCESSING}/input/code"
@@ -106,24 +107,24 @@ def processing_step(
     return step
 
 
-def training_step(context: Context, channels: Mapping[str, Any], *, objective: tuple[str, str]) -> Any:
+def training_step(context: Context, channels: Mapping[str, Any]) -> Any:
     """The step Train, one training job; with [train.tuning] of project.toml the step Tune, many of the same.
 
-    `channels`: what the job reads, by name. `objective`: the validation metric that the search improves, as training
-    prints it (`validation-<metric>=…`), and Maximize or Minimize.
+    `channels`: what the job reads, by name. What a search improves, and of which kind each range is, says model.py.
     """
     inputs = [InputData(channel_name=name, data_source=uri) for name, uri in channels.items()]
     trainer = _trainer(context, inputs)
     tuning = context.settings.train.tuning
     if tuning.strategy == "off":
         return TrainingStep(name="Train", step_args=trainer.train(), cache_config=CACHE, retry_policies=RETRIES)
-    metric, direction = objective
+    model = context.settings.model
+    metric, direction = model.objectives[context.settings.data.problem_type]
     tuner = HyperparameterTuner(
         model_trainer=trainer,
         objective_metric_name=f"validation:{metric}",
         objective_type=direction,
-        metric_definitions=[{"Name": f"validation:{metric}", "Regex": f"validation-{metric}=([0-9.eE+-]+)"}],
-        hyperparameter_ranges={name: _range(values) for name, values in tuning.ranges.items()},
+        metric_definitions=_metric_definitions(model, metric),
+        hyperparameter_ranges={name: _range(model.tunable[name], values) for name, values in tuning.ranges.items()},
         max_jobs=tuning.max_jobs,
         max_parallel_jobs=tuning.max_parallel_jobs,
         strategy=tuning.strategy.capitalize(),
@@ -184,7 +185,7 @@ def _trainer(context: Context, inputs: list[InputData]) -> ModelTrainer:
 
 
 def _hyperparameters(context: Context) -> dict[str, Any]:
-    """Script mode as AWS's XGBoost image reads it: the program and its archive travel as JSON strings."""
+    """Script mode as AWS's images read it: the program and its archive travel as JSON strings."""
     train = context.settings.train
     tuned = train.tuning.ranges if train.tuning.strategy != "off" else {}
     given = {name: value for name, value in train.hyperparameters.items() if name not in tuned}
@@ -194,8 +195,17 @@ def _hyperparameters(context: Context) -> dict[str, Any]:
     }
 
 
-def _range(values: list[int] | list[float] | list[str]) -> Any:
-    if any(isinstance(value, str) for value in values):
+def _range(kind: str, values: list[Any]) -> Any:
+    """Of the kind that model.py declares: SageMaker refuses whole numbers as another kind than the image registers."""
+    if kind == "Categorical":
         return CategoricalParameter(values)
-    kind = IntegerParameter if all(isinstance(value, int) for value in values) else ContinuousParameter
-    return kind(values[0], values[1])
+    return (IntegerParameter if kind == "Integer" else ContinuousParameter)(values[0], values[1])
+
+
+def _metric_definitions(model: Model, metric: str) -> list[dict[str, str]] | None:
+    """How a search finds its objective in the log: not told to an image of a built-in algorithm, which brings its own
+    expressions along and refuses others ("You can't override the metric definitions for Amazon SageMaker algorithms").
+    """
+    if model.is_built_in:
+        return None
+    return [{"Name": f"validation:{metric}", "Regex": rf"^\[[0-9]+\].*validation-{re.escape(metric)}:(\S+)"}]

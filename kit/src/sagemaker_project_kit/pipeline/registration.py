@@ -28,8 +28,9 @@ def register_step(
 ) -> ModelStep:
     """A new version in the model package group, of what Context.model() is.
 
-    `evaluation`: the step with the outputs evaluation and contract. `metadata`: what the version says of itself, beside
-    its commit, execution and contract. The instance types are those that the registry recommends.
+    `evaluation`: the step with the outputs evaluation and contract and the report Model. `metadata`: what the version
+    says of itself, beside its commit, execution, contract and framework. The instance types are those that the registry
+    recommends.
     """
     contract = context.output(evaluation, "contract")
     statistics = join(context.output(evaluation, "evaluation"), "evaluation.json")
@@ -55,6 +56,8 @@ def register_step(
             **metadata,
             "pipeline_execution": ExecutionVariables.PIPELINE_EXECUTION_ARN,
             "contract_uri": contract,
+            "framework": context.read(evaluation, "Model", "name"),
+            "framework_version": context.read(evaluation, "Model", "version"),
         },
         domain="MACHINE_LEARNING",
         task="REGRESSION" if is_regression else "CLASSIFICATION",
@@ -79,7 +82,7 @@ def _model_card(context: Context) -> str:
             "objective_function": {
                 "notes": f"Judged by {settings.evaluate.metric} on rows that were not used in training."
             },
-            "training_observations": f"{context.images.framework}; hyperparameters in the training job.",
+            "training_observations": f"{context.settings.framework}; hyperparameters in the training job.",
         },
         "additional_information": {
             "custom_details": {"pipeline": settings.pipeline_name, "problem_type": data.problem_type}

@@ -17,7 +17,9 @@ from pydantic import BaseModel, ValidationError
 
 from sagemaker_project_kit import variables
 from sagemaker_project_kit.names import PROJECT_NAME_LENGTH, is_name
-from sagemaker_project_kit.pipeline.tables import HYPERPARAMETERS, Settings, Table
+from sagemaker_project_kit.pipeline import facts
+from sagemaker_project_kit.pipeline.sources import TEAM
+from sagemaker_project_kit.pipeline.tables import Model, Settings, Table
 from sagemaker_project_runtime.steps.known_metrics import METRICS, MetricError, is_known, names
 
 # What a first try on somebody's own file (`make run DATA=…`) must reach: no worse than a blind guess.
@@ -60,10 +62,13 @@ def load(root: Path, environ: Mapping[str, str] = os.environ, override: Override
     if isinstance(project := tables.get("project", {}), dict):
         tables["project"] = project | answered
     where = "{key}" if override and override.data else "project.toml [data] {key}"
-    problems = [*_metric_problems(tables), *_hyperparameter_problems(tables), *_column_problems(root, tables, where)]
-    problems += _network_problems(environ)
+    model, problems = facts.read(root / TEAM / facts.FILE)
+    problems += [*_metric_problems(tables), *_hyperparameter_problems(tables, model)]
+    problems += [*_column_problems(root, tables, where), *_network_problems(environ)]
+    if "model" in tables:
+        problems.append("project.toml [model]: unknown key; what belongs to the model stands in model_build/model.py")
     try:
-        settings = Settings.model_validate({**tables, "root": root})
+        settings = Settings.model_validate({**tables, "root": root, "model": model or facts.NONE})
     except ValidationError as error:
         raise SettingsError([*(_describe(problem, tables) for problem in error.errors()), *problems]) from None
     if problems:
@@ -147,7 +152,7 @@ def _known_keys(path: list[str]) -> list[str]:
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return []
         model = annotation
-    return [name for name in model.model_fields if name not in ("root", "environment")]
+    return [name for name in model.model_fields if name not in ("root", "environment", "model")]
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
@@ -177,17 +182,39 @@ def _metric_problems(tables: dict[str, Any]) -> list[str]:
     return [f"project.toml [evaluate] metric: {metric!r} is not a {problem_type} metric{_nearest(metric, known)}"]
 
 
-def _hyperparameter_problems(tables: dict[str, Any]) -> list[str]:
-    """XGBoost itself ignores a name that it does not know."""
+def _hyperparameter_problems(tables: dict[str, Any], model: Model | None) -> list[str]:
+    """Names that model.py does not declare, which most frameworks would ignore, and values of another kind."""
+    if model is None:
+        return []
     train = _table(tables, "train")
-    given = {"hyperparameters": _table(train, "hyperparameters")}
-    given["tuning.ranges"] = _table(_table(train, "tuning"), "ranges")
-    return [
-        f"project.toml [train.{table}] {name}: XGBoost has no such hyperparameter{_nearest(name, HYPERPARAMETERS)}"
-        for table, names in given.items()
-        for name in names
-        if name not in HYPERPARAMETERS
-    ]
+    known = model.hyperparameters
+    found = []
+    for name, value in _table(train, "hyperparameters").items():
+        where = f"project.toml [train.hyperparameters] {name}"
+        if name not in known:
+            found.append(f"{where}: model_build/model.py declares no such hyperparameter{_nearest(name, known)}")
+        elif not _is_of(known[name], value):
+            found.append(f"{where}: must be {_KINDS[known[name]]}, as model_build/model.py declares; found {value!r}")
+    for name, values in _table(_table(train, "tuning"), "ranges").items():
+        where = f"project.toml [train.tuning.ranges] {name}"
+        if name not in model.tunable:
+            found.append(
+                f"{where}: is not among the hyperparameters that a search may vary (TUNABLE in model_build/model.py)"
+                f"{_nearest(name, model.tunable)}"
+            )
+        elif isinstance(values, list) and not all(_is_of(model.tunable[name], value) for value in values):
+            found.append(f"{where}: must hold {_KINDS[model.tunable[name]]} on both sides; found {values!r}")
+    return found
+
+
+# A kind of hyperparameter → what a value of it is, in words.
+_KINDS = {"Integer": "a whole number", "Continuous": "a number", "Categorical": "a word, a number, true or false"}
+
+
+def _is_of(kind: str, value: object) -> bool:
+    if kind == "Categorical":
+        return isinstance(value, bool | int | float | str)
+    return not isinstance(value, bool) and isinstance(value, int if kind == "Integer" else int | float)
 
 
 def _column_problems(root: Path, tables: dict[str, Any], where: str) -> list[str]:

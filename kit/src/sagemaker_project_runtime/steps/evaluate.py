@@ -1,7 +1,8 @@
 """Judge a trained model on raw test rows, through the same handler that will serve it, and the champion beside it.
 
-Writes evaluation/ (evaluation.json, gate.json) and contract/ (interface.py). Baselines, bias and attribution are steps
-of their own: they read the same inputs. A champion that cannot score these rows does not stop the challenger.
+Writes evaluation/ (evaluation.json, gate.json, model.json) and contract/ (interface.py). Baselines, bias and
+attribution are steps of their own: they read the same inputs. A champion that cannot score these rows does not stop
+the challenger.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from sagemaker_project_runtime.serving.payload import CSV
 from sagemaker_project_runtime.serving.transformation import Target, TransformationError
 from sagemaker_project_runtime.serving.values import category, number, shown
 from sagemaker_project_runtime.steps import errors, gate, interface, known_metrics, metrics
-from sagemaker_project_runtime.steps.errors import EvaluationError
+from sagemaker_project_runtime.steps.errors import EvaluationError, TrainingError
 from sagemaker_project_runtime.steps.gate import Bar, Champion
 
 ARCHIVE = "model.tar.gz"
@@ -91,12 +92,25 @@ def load(directory: Path) -> Model:
     with tempfile.TemporaryDirectory() as folder:
         try:
             with tarfile.open(archive) as tar:
-                tar.extractall(folder, filter="data")
+                _extract(tar, Path(folder))
             return model_fn(folder)
         except (tarfile.TarError, EOFError, OSError) as error:
             raise EvaluationError(f"{archive.name} cannot be unpacked: {error}.") from error
-        except (TransformationError, ValueError) as error:
+        except (TransformationError, TrainingError) as error:
             raise EvaluationError(str(error)) from error
+
+
+def _extract(tar: tarfile.TarFile, folder: Path) -> None:
+    """Only what stays inside `folder`. tarfile learnt to see to that in Python 3.11.4; Debian 12 has 3.11.2."""
+    if hasattr(tarfile, "data_filter"):
+        tar.extractall(folder, filter="data")
+        return
+    for member in tar.getmembers():
+        inside = (folder / member.name).resolve().is_relative_to(folder.resolve())
+        if not inside or not (member.isfile() or member.isdir()):
+            raise tarfile.TarError(f"{member.name!r} leads outside the folder, or is no plain file")
+        member.mode &= 0o755
+    tar.extractall(folder)  # noqa: S202 - seen to above
 
 
 def score(model: Model, test: RawRows) -> NDArray[np.float64]:
@@ -152,6 +166,7 @@ def evaluate(
     verdict = gate.decide(target.problem_type, bar, values[bar.metric]["value"], guess, champion)
     _write(output / "evaluation" / "evaluation.json", found)
     _write(output / "evaluation" / "gate.json", verdict)
+    _write(output / "evaluation" / "model.json", model.framework._asdict())
     _write_contract(model, test, output / "contract")
     return found, verdict
 

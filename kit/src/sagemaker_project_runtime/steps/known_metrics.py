@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sagemaker_project_runtime.steps.errors import EvaluationError
-
 METRICS = {
     "binary": ("auc", "f1", "accuracy", "precision", "recall"),
     "multiclass": ("accuracy", "weighted_f1", "weighted_precision", "weighted_recall"),
@@ -28,7 +26,7 @@ OWN = "model_build.evaluate"
 OWN_FILE = "model_build/evaluate.py"
 
 
-class MetricError(EvaluationError):
+class MetricError(Exception):
     """A metric of the team's own cannot be used: which, why, and what to do."""
 
 

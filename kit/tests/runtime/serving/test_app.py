@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -146,7 +147,8 @@ def test_handler_imports_neither_pandas_nor_sklearn(mixed: Flow) -> None:
         "print([name for name in ('pandas', 'sklearn', 'scipy.stats') if name in sys.modules])"
     )
     words = [sys.executable, "-c", program, str(mixed.model_dir)]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    environment = {**os.environ, "PYTHONPATH": str(mixed.model_dir / "code")}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
@@ -156,7 +158,7 @@ def test_handler_imports_neither_pandas_nor_sklearn(mixed: Flow) -> None:
 def test_threads_come_from_the_environment(mixed: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     for value, threads in (("3", "3"), ("", "1")):
         monkeypatch.setenv("OMP_NUM_THREADS", value)
-        config = json.loads(model_fn(str(mixed.model_dir)).booster.save_config())
+        config = json.loads(model_fn(str(mixed.model_dir)).estimator.save_config())
         assert config["learner"]["generic_param"]["nthread"] == threads
 
 

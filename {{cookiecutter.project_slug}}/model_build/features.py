@@ -1,0 +1,1 @@
+"""The columns that your data does not have and your model should see. By default there are none."""
