@@ -92,6 +92,12 @@ class Project:
         """Run `python -m sagemaker_project_kit.local …` to its end."""
         return self.finish(self.start(*arguments, limit=limit))
 
+    def part(self, name: str, *arguments: str) -> Finished:
+        """Run `python -m sagemaker_project_kit.<name> …` to its end."""
+        command = [sys.executable, "-m", f"sagemaker_project_kit.{name}", *arguments]
+        done = subprocess.run(command, cwd=self.root, capture_output=True, text=True)
+        return Finished(done.returncode, done.stdout, done.stderr, {})
+
     def run(self, steps: Sequence[Step] | None = None, *options: str, limit: str = "", **define: Any) -> Finished:
         """Define these steps (if given) and run them."""
         if steps is not None:

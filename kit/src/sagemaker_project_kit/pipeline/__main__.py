@@ -66,6 +66,7 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     """Errors whose message is written for the person who reads it; anything else keeps its traceback."""
     known = {
         "sagemaker_project_kit.pipeline.settings": ["SettingsError"],
+        "sagemaker_project_kit.pipeline.wheels": ["WheelsError"],
         "sagemaker_project_kit.pipeline.validation": ["DefinitionError"],
         "sagemaker_project_kit.pipeline.aws": ["ExecutionFailedError"],
         "botocore.exceptions": ["BotoCoreError", "ClientError"],

@@ -38,7 +38,8 @@ def _state(
 ) -> dict[str, Any]:
     sources = [path for folder in (KIT, RUNTIME, root / TEAM) for path in source_files(folder)]
     written = [build / name for name in WRITTEN]
-    files = [root / "project.toml", root / "requirements.lock", *sources, *written, *([source] if source else [])]
+    settings = [root / name for name in ("project.toml", "pyproject.toml", "requirements.lock")]
+    files = [*filter(Path.exists, settings), *sources, *written, *([source] if source else [])]
     return {
         "request": dict(request),
         "environ": {name: environ[name] for name in sorted(environ) if name in variables.BUILD},

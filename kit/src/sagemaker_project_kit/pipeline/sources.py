@@ -9,6 +9,7 @@ RUNTIME = Path(sagemaker_project_runtime.__path__[0])
 TEAM = "model_build"
 # Of the team's modules, this one needs the SDK and stays on the machine that writes the definition.
 PIPELINE = "pipeline.py"
+WHEELS = "job_wheels"  # beside both, where the runtime looks for them
 _SUFFIXES = (".py", ".toml")
 
 

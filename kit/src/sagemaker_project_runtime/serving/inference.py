@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sagemaker_project_runtime.serving import payload, seam
+from sagemaker_project_runtime.serving.derived import DerivedError
 from sagemaker_project_runtime.serving.payload import PayloadError, Prediction, Request
 from sagemaker_project_runtime.serving.seam import Framework
 from sagemaker_project_runtime.serving.transformation import Transformation, TransformationError, UnfitValueError
@@ -53,7 +54,7 @@ def model_fn(model_dir: str) -> Model:
     """Load the model from an unpacked model.tar.gz. Raises TransformationError or TrainingError if it is not ours."""
     directory = Path(model_dir)
     transformation = Transformation.load(directory)
-    team = seam.module()
+    team = seam.module(directory / "code")
     try:
         framework = Framework(**json.loads((directory / FRAMEWORK_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
@@ -81,6 +82,8 @@ def predict_fn(data: Request | Refusal, model: Model) -> Prediction | Refusal:
         return Refusal(error.status, str(error))
     except UnfitValueError as error:
         return Refusal(400, f"{error}.")
+    except DerivedError as error:
+        return Refusal(400, f"{error}." if error.row is None else f"row {error.row + 1}: {error}.")
     scores = model.predict(model.estimator, features)
     return Prediction(data.content_type, scores, model.transformation.target)
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sagemaker_project_runtime.job import Job, TrainingError
+from sagemaker_project_runtime.serving import wheels
 
 NAME = "model_build.model"
 FILE = "model_build/model.py"
@@ -34,8 +35,11 @@ class Framework(NamedTuple):
     version: str
 
 
-def module() -> ModuleType:
-    """The team's model.py. Raises TrainingError when it is not there, cannot be imported or lacks a function."""
+def module(code: Path) -> ModuleType:
+    """The team's model.py; `code` may hold wheels for it. Raises TrainingError when it is not there, cannot be imported
+    or lacks a function.
+    """
+    wheels.install(code)
     try:
         found = importlib.import_module(NAME)
     except ImportError as error:

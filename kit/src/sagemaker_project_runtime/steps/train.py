@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sagemaker_project_runtime.job import Curves, Job, Rows
-from sagemaker_project_runtime.serving import seam
+from sagemaker_project_runtime.serving import seam, wheels
 from sagemaker_project_runtime.serving.inference import FRAMEWORK_FILE
 from sagemaker_project_runtime.serving.transformation import Transformation, TransformationError
 from sagemaker_project_runtime.steps import errors
@@ -112,6 +112,7 @@ def serving_code() -> dict[str, Path]:
     files = {file.name: file for file in sorted(entry_points) if file.name not in NOT_FOR_SERVING}
     for folder in (RUNTIME, RUNTIME / "serving"):
         files |= {file.relative_to(RUNTIME.parent).as_posix(): file for file in sorted(folder.glob("*.py"))}
+    files |= {f"{wheels.FOLDER}/{file.name}": file for file in (RUNTIME.parent / wheels.FOLDER).glob("*.whl")}
     team = importlib.util.find_spec(TEAM)
     for place in (team.submodule_search_locations or ()) if team else ():
         modules = (file for file in sorted(Path(place).rglob("*.py")) if file.name != NEEDS_THE_SDK)
@@ -183,7 +184,7 @@ def make_job(
 def run(options: argparse.Namespace, given: dict[str, Any]) -> None:
     """The whole training job."""
     transformation, curve = read_transformation(options.transformation), LearningCurve()
-    team = seam.module()
+    team = seam.module(RUNTIME.parent)
     job = make_job(options, given, transformation, curve)
     name, version = seam.framework(team)
     facts = f"framework={name} version={version} rows={len(job.train)} features={len(job.feature_names)}"
