@@ -1,7 +1,7 @@
 """The recipes of a project's README as a machine reads them: which file each block makes or changes, and how.
 
-A block says its file behind its language: ```python path (a new file, all of it) or ```diff path (lines to take away
-and to add; hunks with @@ between them). A block of sh without a file is typed.
+A block says its file behind its language: ```python path (all of it, new or in the place of the old) or ```diff path
+(lines to take away and to add; hunks with @@ between them). A block of sh without a file is typed.
 """
 
 import re
@@ -28,8 +28,6 @@ class Block:
         """Make or change the file. Raises RecipeError."""
         file = project / self.path
         if self.language != "diff":
-            if file.exists():
-                raise RecipeError(f"{self.path} is there already, the recipe makes it")
             file.write_text(self.text, encoding="utf-8")
             return
         content = file.read_text(encoding="utf-8")

@@ -2,8 +2,10 @@
 
 import csv
 import json
+import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,18 @@ def test_every_recipe_is_performed() -> None:
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.title)
 def test_a_recipe_touches_two_files_at_most(recipe: Recipe) -> None:
     assert 1 <= len(recipe.files) <= 2
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.title)
+def test_a_recipe_fits_the_project(project_folder: Path, tmp_path: Path, recipe: Recipe) -> None:
+    """Its lines are there, and what it writes is in style: seen without installing anything."""
+    folder = shutil.copytree(project_folder, tmp_path / "project")
+    recipe.apply(folder)
+    for words in (["check"], ["format", "--check"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *words, "--no-cache", "."], cwd=folder, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -99,12 +113,14 @@ CASES: dict[str, tuple[Callable[[Path], None], Look]] = {
             columns(folder)["postcode"]["kind"] == "categorical" and columns(folder)["dependents"]["role"] == "dropped"
         ),
     ),
+    "Another feature": (nothing, lambda folder: columns(folder)["monthly_mean"]["role"] == "derived"),
     "Another metric": (
         nothing,
         lambda folder: (
             written(folder, "gate.json")["metric"] == "cost" and written(folder, "gate.json")["direction"] == "minimize"
         ),
     ),
+    "Another model": (nothing, lambda folder: written(folder, "model.json")["name"] == "sklearn"),
     "Another step": (nothing, lambda folder: set(written(folder, "balance.json")) == {"0", "1"}),
     "Another data source": (a_database, lambda folder: written(folder, "summary.json")["file"] == "customers.csv"),
     "More memory or instances": (

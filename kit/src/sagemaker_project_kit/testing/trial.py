@@ -21,7 +21,8 @@ from sagemaker_project_kit.pipeline.staging import step_config
 from sagemaker_project_kit.pipeline.tables import Settings
 from sagemaker_project_runtime.serving.inference import Model, Refusal, input_fn, model_fn, output_fn, predict_fn
 from sagemaker_project_runtime.serving.payload import CONTENT_TYPES, JSONLINES, columns
-from sagemaker_project_runtime.steps import evaluate, preprocess, train
+from sagemaker_project_runtime.serving.values import category
+from sagemaker_project_runtime.steps import evaluate, preprocess, table, train
 from sagemaker_project_runtime.steps.interface import record
 
 __all__ = ["CONTENT_TYPES", "Trial", "TrialError", "play"]
@@ -73,9 +74,11 @@ class Trial:
     @cached_property
     def seen_rows(self) -> list[dict[str, str]]:
         """The raw rows that trained the model or stopped its training, with a value of the target."""
-        source = next((self.folder / "data").iterdir())
+        source = table.open_table(table.find(self.folder / "data"), self.target)
         kept_apart = {tuple(row.values()) for row in self.test_rows}
-        return [row for row in _rows(source) if tuple(row.values()) not in kept_apart and row[self.target].strip()]
+        cells = (row for chunk in source.chunks() for row in chunk.rows if tuple(row) not in kept_apart)
+        rows = [dict(zip(source.header, row, strict=True)) for row in cells]
+        return [row for row in rows if category(row[self.target]) is not None]
 
     def seen_features(self) -> NDArray[np.float32]:
         """The features of those rows (rows, features) as training read them, in the order of its files."""
@@ -95,6 +98,14 @@ class Trial:
         if isinstance(answer, Refusal):
             raise TrialError(f"the handler refuses the rows: {answer.error}")
         return [json.loads(line) for line in answer[0].splitlines()]
+
+    def scores(self, rows: Sequence[Row]) -> NDArray[np.float32]:
+        """What the model says of raw rows, as the handler asks it: (rows,) or (rows, classes). Raises TrialError."""
+        prediction = predict_fn(input_fn(self.body(rows, JSONLINES), JSONLINES), self.model)
+        if isinstance(prediction, Refusal):
+            raise TrialError(f"the handler refuses the rows: {prediction.error}")
+        found: NDArray[np.float32] = np.asarray(prediction.scores)
+        return found
 
     def body(self, rows: Sequence[Row], content_type: str) -> bytes:
         """Raw rows as a caller would send them."""
