@@ -10,7 +10,7 @@ from scripts.bake import bake
 from scripts.project import Project, call
 from tests.pythons import found
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.bake
 
 FOUND = found()
 EDGES = {".".join(map(str, version)): path for version, path in [*FOUND.items()][:1] + [*FOUND.items()][-1:]}

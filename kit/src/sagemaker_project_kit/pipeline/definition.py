@@ -108,8 +108,9 @@ def write_with_sdk(settings: Settings) -> str:
 
 def _write_checked(path: Path, definition: str) -> Path:
     """Refuse a definition that SageMaker would refuse; the same text as last time was checked then."""
-    if path.is_file() and path.read_text(encoding="utf-8") == definition:
-        return path
+    with contextlib.suppress(FileNotFoundError):
+        if path.read_text(encoding="utf-8") == definition:
+            return path
     from sagemaker_project_kit.pipeline.validation import check
 
     check(json.loads(definition))
