@@ -26,7 +26,7 @@ from sagemaker_project_runtime.serving.inference import Model, Refusal, input_fn
 from sagemaker_project_runtime.serving.payload import CSV
 from sagemaker_project_runtime.serving.transformation import FILE_NAME, Target, TransformationError
 from sagemaker_project_runtime.serving.values import category, number, shown
-from sagemaker_project_runtime.steps import champion, errors, gate, interface, metrics
+from sagemaker_project_runtime.steps import champion, errors, gate, interface, known_metrics, metrics
 from sagemaker_project_runtime.steps.errors import EvaluationError, TrainingError
 from sagemaker_project_runtime.steps.gate import Bar, Champion
 
@@ -194,7 +194,7 @@ def _judge(
 
 
 def _check_metric(problem_type: str, metric: str) -> None:
-    allowed = metrics.METRICS[problem_type]
+    allowed = known_metrics.names(problem_type)
     if metric not in allowed:
         raise EvaluationError(f"metric {metric!r} does not judge a {problem_type} model: choose {', '.join(allowed)}.")
 
