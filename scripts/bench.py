@@ -95,6 +95,7 @@ def _install(folder: Path, *groups: str) -> float:
     folder.mkdir()
     for name in ("Makefile", "environment.mk", "pyproject.toml", "requirements.lock"):
         shutil.copy(TEMPLATE / name, folder)
+    shutil.copytree(TEMPLATE / "vendor", folder / "vendor")
     stamp = f".venv/{'+'.join(groups)}.installed"
     return seconds(["make", stamp], folder, UV_CACHE_DIR=str(folder / "cache"), PIP_NO_CACHE_DIR="1")
 

@@ -27,10 +27,9 @@ def project(project_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="module")
-def running(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    """An emulator whose jobs and endpoints run with the project's `local/`."""
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """An emulator whose jobs and endpoints run with the kit's local part."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REHEARSAL_PROJECT", str(project))
         patch.setenv("REHEARSAL_PACE", "100")
         with host.emulator(tmp_path_factory.mktemp("real")) as emulator:
             yield Account(emulator, ACCOUNT)
