@@ -24,7 +24,7 @@ from sagemaker_project_runtime.serving.inference import Model, Refusal, input_fn
 from sagemaker_project_runtime.serving.payload import CSV
 from sagemaker_project_runtime.serving.transformation import Target, TransformationError
 from sagemaker_project_runtime.serving.values import category, number, shown
-from sagemaker_project_runtime.steps import errors, gate, interface, metrics
+from sagemaker_project_runtime.steps import champion, errors, gate, interface, metrics
 from sagemaker_project_runtime.steps.errors import EvaluationError
 from sagemaker_project_runtime.steps.gate import Bar, Champion
 
@@ -105,12 +105,16 @@ def score(model: Model, test: RawRows) -> NDArray[np.float64]:
     for position, body in enumerate(test.payloads()):
         prediction = predict_fn(input_fn(body, CONTENT_TYPE), model)
         if isinstance(prediction, Refusal):
-            where = f" (rows counted from {position * CHUNK_ROWS + 1})" if position else ""
-            raise EvaluationError(f"it refuses the test rows{where}: {prediction.error}")
+            raise EvaluationError(_refused(position, prediction.error))
         scores.append(prediction.scores.astype(np.float64))
     if not scores:
         raise EvaluationError(f"{test.path.name} holds no rows: give the split a larger share for the test.")
     return np.concatenate(scores)
+
+
+def _refused(payload: int, error: str) -> str:
+    where = f" (rows counted from {payload * CHUNK_ROWS + 1})" if payload else ""
+    return f"it refuses the test rows{where}: {error}"
 
 
 def judge_champion(
@@ -120,19 +124,21 @@ def judge_champion(
     if not (directory / ARCHIVE).is_file():
         return Champion(present=False)
     try:
-        champion = load(directory)
-        _check_same_task(champion.transformation.target, target)
-        found = metrics.values(target.problem_type, labels, score(champion, test))
+        answers = champion.ask(directory / ARCHIVE, test.payloads())
+        _check_same_task(answers.target, target)
+        if answers.scores is None:
+            raise EvaluationError(_refused(answers.refusal["body"], answers.refusal["error"]))
+        found = metrics.values(target.problem_type, labels, answers.scores)
         return Champion(present=True, value=found[metric])
     except EvaluationError as error:
         return Champion(present=True, reason=str(error))
 
 
-def _check_same_task(champion: Target, challenger: Target) -> None:
-    for what in ("name", "problem_type", "classes"):
-        theirs, ours = getattr(champion, what), getattr(challenger, what)
-        if theirs != ours:
-            raise EvaluationError(f"its target's {what} is {shown(theirs)}, the new model's is {shown(ours)}")
+def _check_same_task(theirs: dict[str, Any], challenger: Target) -> None:
+    ours = {"name": challenger.name, "problem_type": challenger.problem_type, "classes": list(challenger.classes)}
+    for what, mine in ours.items():
+        if theirs[what] != mine:
+            raise EvaluationError(f"its target's {what} is {shown(theirs[what])}, the new model's is {shown(mine)}")
 
 
 def evaluate(
@@ -148,8 +154,8 @@ def evaluate(
     if bar.metric not in values:
         raise EvaluationError(f"{bar.metric} is undefined on the {len(labels)} test rows: they need more variety.")
     guess = metrics.constant_guesses(target.problem_type, labels).get(bar.metric)
-    champion = judge_champion(champion_dir, target, test, labels, bar.metric)
-    verdict = gate.decide(target.problem_type, bar, values[bar.metric]["value"], guess, champion)
+    rival = judge_champion(champion_dir, target, test, labels, bar.metric)
+    verdict = gate.decide(target.problem_type, bar, values[bar.metric]["value"], guess, rival)
     _write(output / "evaluation" / "evaluation.json", found)
     _write(output / "evaluation" / "gate.json", verdict)
     _write_contract(model, test, output / "contract")

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from kit.tests.places import PROJECT
 from sagemaker_project_runtime.serving.inference import Model, model_fn
 from sagemaker_project_runtime.steps import evaluate, preprocess, train
 
-CHURN = Path(__file__).parents[3] / "data" / "churn.csv"
+CHURN = PROJECT / "data" / "churn.csv"
 
 Table = Sequence[Any]  # rows of cells
 
