@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from sagemaker_project_kit import variables
+from sagemaker_project_kit import __version__, variables
 from sagemaker_project_kit.names import PROJECT_NAME_LENGTH, is_name
 from sagemaker_project_kit.pipeline import facts
 from sagemaker_project_kit.pipeline.sources import TEAM
@@ -28,6 +28,10 @@ FIRST_TRY: dict[str, tuple[str, float]] = {
     "multiclass": ("accuracy", 0.0),
     "regression": ("r2", 0.0),
 }
+
+# A key of project.toml that an older kit knew → what to do: {"train.spot": "say it with [train] capacity"}.
+# It stays here for good: somebody may come from any older version.
+DROPPED: dict[str, str] = {}
 
 
 class SettingsError(Exception):
@@ -137,7 +141,11 @@ def _describe(problem: Any, tables: dict[str, Any]) -> str:
     if path[:1] == ["environment"]:
         where = f"environment variable for {key}"
     if problem["type"] == "extra_forbidden":
-        return f"{where}: unknown key{_nearest(key, _known_keys(path[:-1]))}"
+        if instead := DROPPED.get(".".join(path)):
+            return f"{where}: version {__version__} of the kit has dropped this key: {instead}"
+        hint = _nearest(key, _known_keys(path[:-1]))
+        newer = "" if "did you mean" in hint else f" (a newer kit than {__version__} may know it: type cruft update)"
+        return f"{where}: unknown key{hint}{newer}"
     if problem["type"] == "missing":
         return f"{where}: is missing"
     message = problem["msg"].removeprefix("Value error, ")
