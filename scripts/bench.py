@@ -95,6 +95,7 @@ def _install(folder: Path, *groups: str) -> float:
     folder.mkdir()
     for name in ("Makefile", "environment.mk", "pyproject.toml", "requirements.lock"):
         shutil.copy(TEMPLATE / name, folder)
+    shutil.copytree(TEMPLATE / "vendor", folder / "vendor")
     stamp = f".venv/{'+'.join(groups)}.installed"
     return seconds(["make", stamp], folder, UV_CACHE_DIR=str(folder / "cache"), PIP_NO_CACHE_DIR="1")
 
@@ -262,7 +263,7 @@ def _newest_model(project: Path) -> Path:
     """The model of the newest run; a first run makes one."""
     if not any((project / ".local" / "s3").rglob("model.tar.gz")):
         seconds(["make", "run"], project)
-    return max((project / ".local" / "s3").rglob("model.tar.gz"), key=lambda path: path.stat().st_mtime)
+    return max((project / ".local" / "s3").rglob("model.tar.gz"), key=lambda path: (path.stat().st_mtime_ns, str(path)))
 
 
 def _one_row(project: Path) -> str:

@@ -93,10 +93,17 @@ def _service_catalog(call: ApiCall, request: dict[str, Any], place: str) -> str:
     return f"arn:aws:catalog:{place}:portfolio/{portfolio}" if portfolio else "*"
 
 
+# Of a call that names a pull request alone, its repository: asked of who knows them.
+request_finders: list[Callable[[str], str]] = []
+
+
 def _codecommit(call: ApiCall, request: dict[str, Any], place: str) -> str:
     if call.path.startswith("/v1/repos/"):
         return f"arn:aws:codecommit:{place}:{call.path.split('/')[3]}"
-    name = request.get("repositoryName")
+    targets = request.get("targets") or [{}]
+    name = request.get("repositoryName") or targets[0].get("repositoryName")
+    if number := request.get("pullRequestId"):
+        name = next(filter(None, (find(number) for find in request_finders)), None)
     return f"arn:aws:codecommit:{place}:{name}" if name else str(request.get("resourceArn") or "*")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HALVES = {"local", "model_build", "model_deploy"}
+HALVES = {"sagemaker_project_kit", "sagemaker_project_runtime", "kit", "model_build", "model_deploy"}
 
 
 def imports(file: Path) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.numbers import next_account
 from tests.rehearsal.conftest import Account
 from tests.rehearsal.engines import Inbox, archive, commit
 
@@ -87,7 +88,7 @@ def test_each_reference_that_moves_is_an_event(account: Account, codecommit: Any
     git(work, "push", "--quiet", "origin", "main", "v1", "main:feature")
     git(work, "push", "--quiet", "origin", ":feature")
     head = git(work, "rev-parse", "HEAD")
-    told = {(event["event"], event["referenceFullName"]): event for event in inbox.wait(5)}
+    told = {(event["event"], event["referenceFullName"]): event for event in inbox.at_least(5)}
     assert set(told) == {
         ("referenceCreated", "refs/heads/main"),
         ("referenceUpdated", "refs/heads/main"),
@@ -110,13 +111,13 @@ def test_a_push_that_changes_nothing_is_no_event(account: Account, codecommit: A
     )
     git(work, "push", "--quiet", "origin", "main")
     codecommit.create_branch(repositoryName=name, branchName="marker", commitId=git(work, "rev-parse", "HEAD"))
-    assert [event["referenceName"] for event in inbox.wait(2)] == ["main", "marker"]
+    assert [event["referenceName"] for event in inbox.at_least(2)] == ["main", "marker"]
 
 
 def test_a_name_in_two_accounts_needs_the_account_in_the_address(
     account: Account, emulator: Any, tmp_path: Path
 ) -> None:
-    other = Account(emulator, "100900000001")
+    other = Account(emulator, next_account())
     name = f"shared-{account.id}"
     for owner, text in ((account, "mine"), (other, "theirs")):
         create(owner, name)
@@ -150,7 +151,7 @@ def test_a_stack_seeds_its_repository_with_every_file(account: Account, codecomm
     work = clone(output["OutputValue"], tmp_path / "work")
     assert git(work, "rev-parse", "--abbrev-ref", "HEAD") == "trunk"
     assert set(git(work, "ls-files").splitlines()) == {"README.md", ".gitignore", "build/kept"}
-    assert [event["event"] for event in inbox.wait(1)] == ["referenceCreated"]
+    assert [event["event"] for event in inbox.at_least(1)] == ["referenceCreated"]
     cloudformation.delete_stack(StackName="seeded")
     cloudformation.get_waiter("stack_delete_complete").wait(StackName="seeded", WaiterConfig={"Delay": 0.1})
     assert codecommit.list_repositories()["repositories"] == []
@@ -186,3 +187,83 @@ def test_a_repository_ends_with_its_history(account: Account, codecommit: Any, e
     assert "repositoryId" not in codecommit.delete_repository(repositoryName=name)
     create(account, name)
     assert "defaultBranch" not in codecommit.get_repository(repositoryName=name)["repositoryMetadata"]
+
+
+# --- what the API writes ----------------------------------------------------------------------------------------------
+
+
+def write(codecommit: Any, name: str, parent: str, **more: Any) -> str:
+    commit: str = codecommit.create_commit(repositoryName=name, branchName="main", parentCommitId=parent, **more)[
+        "commitId"
+    ]
+    return commit
+
+
+def put(count: int = 1, size: int = 1, **more: str) -> list[dict[str, Any]]:
+    return [{"filePath": f"{number}.txt", "fileContent": b"x" * size, **more} for number in range(count)]
+
+
+def test_a_commit_writes_removes_and_sets_modes(account: Account, codecommit: Any) -> None:
+    name = create(account)
+    first = commit(account, name, {"a": "1", "b": "2"})
+    tip = write(codecommit, name, first, putFiles=put(fileMode="EXECUTABLE"), deleteFiles=[{"filePath": "a"}])
+    found = codecommit.get_folder(repositoryName=name, folderPath="/")["files"]
+    assert [file["absolutePath"] for file in found] == ["0.txt", "b"]
+    assert codecommit.get_file(repositoryName=name, filePath="0.txt")["fileMode"] == "EXECUTABLE"
+    write(codecommit, name, tip, putFiles=put(fileMode="NORMAL"))
+    assert codecommit.get_file(repositoryName=name, filePath="0.txt")["fileMode"] == "NORMAL"
+
+
+@pytest.mark.parametrize(
+    ("files", "error"),
+    [
+        ({"putFiles": put(101)}, "MaximumFileEntriesExceededException"),
+        ({"putFiles": put(1, 6 * 2**20 + 1)}, "FileContentSizeLimitExceededException"),
+        ({"putFiles": put(2, 4 * 2**20)}, "FileContentSizeLimitExceededException"),
+        ({"putFiles": put(), "deleteFiles": [{"filePath": "0.txt"}]}, "SamePathRequestException"),
+        ({"deleteFiles": [{"filePath": "nowhere"}]}, "FileDoesNotExistException"),
+        ({"putFiles": [{"filePath": "a", "fileContent": b"1"}]}, "NoChangeException"),
+        ({}, "FileEntryRequiredException"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_one_commit_does_not_take(account: Account, codecommit: Any, files: Any, error: str) -> None:
+    name = create(account)
+    first = commit(account, name, {"a": "1"})
+    with pytest.raises(getattr(codecommit.exceptions, error)):
+        write(codecommit, name, first, **files)
+    assert codecommit.get_branch(repositoryName=name, branchName="main")["branch"]["commitId"] == first
+
+
+def test_a_pull_request_is_opened_once_listed_and_closed(account: Account, codecommit: Any) -> None:
+    name = create(account)
+    codecommit.create_branch(repositoryName=name, branchName="next", commitId=commit(account, name, {"a": "1"}))
+    wish = {
+        "title": "Next",
+        "description": "Why",
+        "targets": [{"repositoryName": name, "sourceReference": "next", "destinationReference": "main"}],
+        "clientRequestToken": "one",
+    }
+    made = codecommit.create_pull_request(**wish)["pullRequest"]
+    assert codecommit.create_pull_request(**wish)["pullRequest"]["pullRequestId"] == made["pullRequestId"]
+    [target] = made["pullRequestTargets"]
+    assert (target["sourceReference"], target["destinationReference"]) == ("refs/heads/next", "refs/heads/main")
+    assert codecommit.list_pull_requests(repositoryName=name, pullRequestStatus="OPEN")["pullRequestIds"] == ["1"]
+    assert codecommit.get_pull_request(pullRequestId="1")["pullRequest"]["description"] == "Why"
+    codecommit.update_pull_request_status(pullRequestId="1", pullRequestStatus="CLOSED")
+    assert codecommit.list_pull_requests(repositoryName=name, pullRequestStatus="OPEN")["pullRequestIds"] == []
+    with pytest.raises(codecommit.exceptions.InvalidPullRequestStatusUpdateException):
+        codecommit.update_pull_request_status(pullRequestId="1", pullRequestStatus="OPEN")
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [("main", "SourceAndDestinationAreSameException"), ("gone", "ReferenceDoesNotExistException")],
+)
+def test_a_pull_request_needs_two_branches(account: Account, codecommit: Any, source: str, error: str) -> None:
+    name = create(account)
+    commit(account, name, {"a": "1"})
+    with pytest.raises(getattr(codecommit.exceptions, error)):
+        codecommit.create_pull_request(title="x", targets=[{"repositoryName": name, "sourceReference": source}])
+    with pytest.raises(codecommit.exceptions.PullRequestDoesNotExistException):
+        codecommit.get_pull_request(pullRequestId="7")

@@ -123,16 +123,17 @@ def test_python_of_the_builds_is_in_their_image() -> None:
 
 
 _HALVES = ("model_build", "model_deploy")
+KIT = PROJECT.parent / "kit" / "src" / "sagemaker_project_kit"
 
 
 # --- environments -----------------------------------------------------------------------------------------------------
 
 
-def read_by(half: str) -> set[str]:
-    """Every name in capitals that the settings of a half look up in the environment."""
+def read_by(part: str) -> set[str]:
+    """Every name in capitals that the settings of a part of the kit look up in the environment."""
     found: set[str] = set()
     for file in ("settings.py", "__main__.py"):
-        tree = ast.parse((PROJECT / half / file).read_text(encoding="utf-8"))
+        tree = ast.parse((KIT / part / file).read_text(encoding="utf-8"))
         texts = {
             node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
         }
@@ -145,7 +146,7 @@ _NO_VARIABLES = {"ALL_AT_ONCE"}
 
 def test_what_the_build_half_reads_is_what_its_build_has() -> None:
     lists = {"SUBNET_IDS", "SECURITY_GROUP_IDS"}  # their names are made from the fields' (tables.NETWORK)
-    read = read_by("model_build") | lists
+    read = read_by("pipeline") | lists
     given = environment(EVERYTHING, "Train").keys() - FROM_MAKE
     assert read - FROM_CODEBUILD == given
 
@@ -153,7 +154,7 @@ def test_what_the_build_half_reads_is_what_its_build_has() -> None:
 @pytest.mark.parametrize("build", DEPLOY_BUILDS)
 def test_what_the_deploy_half_reads_is_what_its_builds_have(build: str) -> None:
     roles = {f"{stage}_{kind}" for stage in ("STAGING", "PROD") for kind in _SUFFIXES}  # made from the stages' names
-    read = (read_by("model_deploy") | roles) - FROM_CODEBUILD - FROM_THE_ACTION
+    read = (read_by("deploy") | roles) - FROM_CODEBUILD - FROM_THE_ACTION
     given = environment(EVERYTHING, build).keys() - FROM_MAKE
     assert given == read | ({"STAGE"} if build.startswith("Verify") else set())
 
@@ -176,7 +177,8 @@ def test_the_settings_of_the_deploy_half_take_what_they_are_given() -> None:
     environ = {name: known.get(value, value) for name, value in environment(EVERYTHING, "VerifyProd").items()}
     environ |= {"AWS_REGION": "eu-central-1", **dict.fromkeys(FROM_THE_ACTION, "none")}
     code = (
-        "import os, pathlib; from model_deploy.settings import load; found = load(pathlib.Path(), os.environ);"
+        "import os, pathlib; from sagemaker_project_kit.deploy.settings import load;"
+        "found = load(pathlib.Path(), os.environ);"
         "print(*[stage.account for stage in found.stages], found.endpoint('prod'), repr(found.package_arn))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env=environ, capture_output=True, text=True)
@@ -204,13 +206,13 @@ def test_the_release_gets_the_variables_of_the_execution() -> None:
 
 
 def test_templates_and_parameters_are_those_that_release_writes() -> None:
-    """release.py writes one file for each template and scaling-before.json besides."""
+    """release.py writes one file for each template, scaling-before.json and the template of the API."""
     concerns = {Path(name).stem for name in stages.templates()}
     for stage, actions in _deployments(SMALL).items():
         files = {action["Configuration"]["TemplateConfiguration"] for action in actions}
         assert files == {f"Release::{stage}/{name}.json" for name in concerns | {"scaling-before"}}
         assert {action["Configuration"]["TemplatePath"] for action in actions} == {
-            f"Source::model_deploy/{name}.yaml" for name in concerns
+            f"Release::{stage}/api.yaml" if name == "api" else f"Source::model_deploy/{name}.yaml" for name in concerns
         }
 
 
@@ -226,7 +228,7 @@ def test_verify_knows_which_stage_it_looks_at() -> None:
 
 
 def test_the_secondary_artifact_is_where_the_deploy_half_looks_for_it() -> None:
-    main = (PROJECT / "model_deploy" / "__main__.py").read_text(encoding="utf-8")
+    main = (KIT / "deploy" / "__main__.py").read_text(encoding="utf-8")
     assert 'RELEASE_INPUT = "CODEBUILD_SRC_DIR_Release"' in main
     two = [
         action

@@ -67,15 +67,12 @@ def test_serve_and_approve_name_a_model(project: Path, shell: Shell) -> None:
     assert calls[1] == ["-m", "sagemaker_project_kit.local", "serve", "churn/2", "--port", "8081"]
 
 
-def test_the_build_half_s_tests_are_all_run_and_once(project: Path, shell: Shell) -> None:
+def test_a_push_runs_every_test_but_the_slow_ones_and_once(project: Path, shell: Shell) -> None:
     calls = recorded(project, shell, "-j2", "test-build")
-    folders = [project / word for call in calls for word in call if word.startswith("tests/")]
-    run = [path for folder in folders for path in ([folder] if folder.is_file() else folder.rglob("test_*.py"))]
-    expected = [*(project / "tests" / "model_build").rglob("test_*.py"), project / "tests" / "test_boundaries.py"]
-    assert sorted(run) == sorted(expected)
+    assert calls == [["-m", "pytest", "-m", "not slow", "--junit-xml=build/tests/test-build.xml"]]
 
 
-@pytest.mark.parametrize("broken", ["types", "templates", "test-jobs"])
+@pytest.mark.parametrize("broken", ["types", "templates", "test-build"])
 def test_what_fails_among_others_fails_the_build_and_is_named(project: Path, shell: Shell, broken: str) -> None:
     """As CodeBuild runs them: all at once, and each to its end."""
     failing = f'case "$*" in *{PARTS[broken]}*) exit 1;; esac; echo "$*" >> done'
@@ -91,8 +88,8 @@ def test_what_fails_among_others_fails_the_build_and_is_named(project: Path, she
     assert [name for name, words in PARTS.items() if words not in done] == [broken]
 
 
-PARTS = {"style": "format", "types": "mypy", "templates": "endpoint.yaml", "test-jobs": "test-jobs",
-         "test-pipeline": "test-pipeline", "definition": "synthesize"}  # fmt: skip
+PARTS = {"style": "format", "types": "mypy", "templates": "endpoint.yaml", "test-build": "test-build",
+         "definition": "synthesize"}  # fmt: skip
 
 
 def test_help_lists_every_verb(project: Path, shell: Shell) -> None:
@@ -116,13 +113,13 @@ def test_a_machine_without_a_fitting_python(project: Path, shell: Shell) -> None
     assert not (project / ".venv").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.bake
 def test_a_python_without_pip_of_its_own(project: Path, shell: Shell) -> None:
     shell.do(sys.executable, "-m", "venv", "--without-pip", "bare", folder=project)
     shell.do("make", ".venv/local.installed", "PYTHON=bare/bin/python", folder=project)
 
 
-@pytest.mark.slow
+@pytest.mark.bake
 def test_a_package_with_another_hash_is_refused(project: Path, shell: Shell) -> None:
     lock = project / "requirements.lock"
     text = lock.read_text(encoding="utf-8")
@@ -138,7 +135,7 @@ def spoiled(pins: re.Match[str]) -> str:
     return re.sub(r"sha256:\w{8}", "sha256:00000000", pins[0])
 
 
-@pytest.mark.slow
+@pytest.mark.bake
 def test_an_interrupted_installation_is_repeated(project: Path, shell: Shell) -> None:
     shell.do("make", ".venv/local.installed", folder=project)
     assert shell.do("make", ".venv/local.installed", folder=project).startswith(
@@ -150,7 +147,7 @@ def test_an_interrupted_installation_is_repeated(project: Path, shell: Shell) ->
     assert "Setting up .venv" in shell.do("make", ".venv/local.installed", folder=project)
 
 
-@pytest.mark.slow
+@pytest.mark.bake
 def test_uv_is_fetched_once_and_again_when_spoilt(
     project: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

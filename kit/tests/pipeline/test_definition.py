@@ -125,12 +125,12 @@ def test_golden(load: Load, variant: str) -> None:
     """What another process wrote, in its order. After a wanted change: write the new text, read and commit both."""
     text = json.dumps(built(load(*VARIANTS[variant])), indent=2) + "\n"
     golden = GOLDEN / f"{variant}.json"
-    if not golden.exists():
+    try:
+        expected = golden.read_text(encoding="utf-8")
+    except FileNotFoundError:
         golden.write_text(text, encoding="utf-8")
         pytest.fail(f"{golden.name} was missing and has been written; read it and commit it")
-    assert text == golden.read_text(encoding="utf-8"), (
-        f"delete {golden}, run this test again and read what git diff shows"
-    )
+    assert text == expected, f"delete {golden}, run this test again and read what git diff shows"
 
 
 def test_a_framework_image_is_told_its_metric(root: Path, load: Load) -> None:

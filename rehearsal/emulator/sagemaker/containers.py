@@ -1,6 +1,6 @@
 """Runs a job as SageMaker runs its container: inputs out of S3, a program under the /opt/ml contract, outputs into S3.
 
-The program is the project's `python -m local run` with a definition of this one step, in a folder of the job's own.
+The program is the kit's `local run` with a definition of this one step, in a folder of the job's own.
 Every call to S3 and to the log is made with credentials of the job's role. Where the network is isolated the program
 gets no credentials; that it can still open connections is a difference to SageMaker.
 """
@@ -120,7 +120,10 @@ def _isolated(step: str, job: Document) -> bool:
 def _record(folder: Path) -> Document:
     """What `local` wrote of the run; empty when it could not even begin."""
     path = folder / "runs" / "latest" / "execution.json"
-    found: Document = json.loads(path.read_text(encoding="utf-8"))["Steps"][0] if path.exists() else {}
+    try:
+        found: Document = json.loads(path.read_text(encoding="utf-8"))["Steps"][0]
+    except FileNotFoundError:
+        return {}
     return found
 
 

@@ -1,4 +1,4 @@
-"""Servers of models: real processes of the project's `python -m local serve`, one for each variant of a fleet.
+"""Servers of models: real processes of the kit's `local serve`, one for each variant of a fleet.
 
 However many instances a variant has, it is one process here. Its archive is read out of S3 with the credentials of the
 model's role; it runs with those credentials unless the model is isolated from the network.

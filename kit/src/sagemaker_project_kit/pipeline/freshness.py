@@ -8,22 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sagemaker_project_kit import variables
 from sagemaker_project_kit.pipeline.sources import RUNTIME, TEAM, source_files
 
 KIT = Path(__file__).parent
 STAMP = "fresh.json"
 WRITTEN = ("definition.json", "assets.json")
-# The variables that settings.py reads.
-VARIABLES = (
-    "SAGEMAKER_",
-    "MODEL_PACKAGE_GROUP",
-    "ARTIFACT_BUCKET",
-    "KMS_KEY_ARN",
-    "PIPELINE_ROLE_ARN",
-    "AWS_REGION",
-    "SUBNET_IDS",
-    "SECURITY_GROUP_IDS",
-)
 
 
 def is_fresh(root: Path, build: Path, request: Mapping[str, str], environ: Mapping[str, str]) -> bool:
@@ -52,7 +42,7 @@ def _state(
     files = [*filter(Path.exists, settings), *sources, *written, *([source] if source else [])]
     return {
         "request": dict(request),
-        "environ": {name: environ[name] for name in sorted(environ) if name.startswith(VARIABLES)},
+        "environ": {name: environ[name] for name in sorted(environ) if name in variables.BUILD},
         "source": str(source) if source else "",
         "files": {str(path): _look(path) for path in sorted(files)},
     }

@@ -15,9 +15,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from sagemaker_project_kit.pipeline import facts
+from sagemaker_project_kit import __version__, variables
+from sagemaker_project_kit.names import PROJECT_NAME_LENGTH, is_name
+from sagemaker_project_kit.pipeline import facts, wheels
 from sagemaker_project_kit.pipeline.sources import TEAM
-from sagemaker_project_kit.pipeline.tables import METRICS, NETWORK, PROJECT_NAME, Model, Settings, Table
+from sagemaker_project_kit.pipeline.tables import Model, Settings, Table
+from sagemaker_project_runtime.steps.known_metrics import METRICS, MetricError, is_known, names
 
 # What a first try on somebody's own file (`make run DATA=…`) must reach: no worse than a blind guess.
 FIRST_TRY: dict[str, tuple[str, float]] = {
@@ -25,6 +28,10 @@ FIRST_TRY: dict[str, tuple[str, float]] = {
     "multiclass": ("accuracy", 0.0),
     "regression": ("r2", 0.0),
 }
+
+# A key of project.toml that an older kit knew → what to do: {"train.spot": "say it with [train] capacity"}.
+# It stays here for good: somebody may come from any older version.
+DROPPED: dict[str, str] = {}
 
 
 class SettingsError(Exception):
@@ -36,10 +43,6 @@ class SettingsError(Exception):
             "\n".join([f"{len(problems)} {noun} to solve before anything can run:", *map("  - {}".format, problems)])
         )
         self.problems = problems
-
-
-# What the project's stack was told when it was made, and what of project.toml it overrides.
-ANSWERED = {"name": "SAGEMAKER_PROJECT_NAME", "owner": "PROJECT_OWNER", "cost_center": "PROJECT_COST_CENTER"}
 
 
 class Override(Table):
@@ -58,11 +61,17 @@ def load(root: Path, environ: Mapping[str, str] = os.environ, override: Override
     """
     tables = _apply(override or Override(), _read_toml(root / "project.toml"))
     tables["environment"] = _environment(environ, tables)
-    answered = {key: environ[name] for key, name in ANSWERED.items() if environ.get(name)}
+    told = {"name": variables.PROJECT_NAME, **variables.ANSWERED}
+    answered = {key: environ[name] for key, name in told.items() if environ.get(name)}
     if isinstance(project := tables.get("project", {}), dict):
         tables["project"] = project | answered
     where = "{key}" if override and override.data else "project.toml [data] {key}"
     model, problems = facts.read(root / TEAM / facts.FILE)
+    try:
+        pinned = {pin.name: pin.version for pin in wheels.read_pins(root)}
+        model = model and model.model_copy(update={"wheel_version": pinned.get(model.framework, "")})
+    except wheels.WheelsError as error:
+        problems.append(str(error))
     problems += [*_metric_problems(tables), *_hyperparameter_problems(tables, model)]
     problems += [*_column_problems(root, tables, where), *_network_problems(environ)]
     if "model" in tables:
@@ -86,28 +95,20 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _environment(environ: Mapping[str, str], tables: dict[str, Any]) -> dict[str, str | list[str]]:
-    names = {
-        "project_id": "SAGEMAKER_PROJECT_ID",
-        "project_arn": "SAGEMAKER_PROJECT_ARN",
-        "model_package_group": "MODEL_PACKAGE_GROUP",
-        "artifact_bucket": "ARTIFACT_BUCKET",
-        "kms_key_arn": "KMS_KEY_ARN",
-        "pipeline_role_arn": "PIPELINE_ROLE_ARN",
-        "region": "AWS_REGION",
-    }
     project = tables.get("project")
     region = project.get("region") if isinstance(project, dict) else None
     rendered = region if isinstance(region, str) and not region.startswith("{{") else "us-east-1"
-    lists = {field: environ[field.upper()].split(",") for field in NETWORK if environ.get(field.upper())}
-    return {"region": rendered} | lists | {field: environ[name] for field, name in names.items() if environ.get(name)}
+    lists = {field: environ[name].split(",") for field, name in variables.NETWORK.items() if environ.get(name)}
+    texts = {field: environ[name] for field, name in variables.STACK.items() if environ.get(name)}
+    return {"region": rendered} | lists | texts
 
 
 def _network_problems(environ: Mapping[str, str]) -> list[str]:
     """Half a network would be none: the jobs would run in SageMaker's own, unnoticed."""
-    given = [field.upper() for field in NETWORK if environ.get(field.upper())]
-    if len(given) in (0, len(NETWORK)):
+    given = [name for name in variables.NETWORK.values() if environ.get(name)]
+    if len(given) in (0, len(variables.NETWORK)):
         return []
-    both = " and ".join(field.upper() for field in NETWORK)
+    both = " and ".join(variables.NETWORK.values())
     return [f"environment variables {both}: must be given together; found {given[0]} alone"]
 
 
@@ -132,7 +133,7 @@ def _apply(override: Override, tables: dict[str, Any]) -> dict[str, Any]:
 def _first_try_name(tables: dict[str, Any], source: str) -> str:
     """A name of its own, so that a first try is never compared with the project's champion."""
     name = tables.get("project", {}).get("name", "")
-    start = name[:15] if PROJECT_NAME.fullmatch(str(name)) else "try"
+    start = name[:15] if is_name(str(name), PROJECT_NAME_LENGTH) else "try"
     stem = re.sub(r"[^a-zA-Z0-9]+", "-", Path(source).stem).strip("-") or "data"
     return f"{start.strip('-')}-{stem}"[:32].strip("-")
 
@@ -145,7 +146,11 @@ def _describe(problem: Any, tables: dict[str, Any]) -> str:
     if path[:1] == ["environment"]:
         where = f"environment variable for {key}"
     if problem["type"] == "extra_forbidden":
-        return f"{where}: unknown key{_nearest(key, _known_keys(path[:-1]))}"
+        if instead := DROPPED.get(".".join(path)):
+            return f"{where}: version {__version__} of the kit has dropped this key: {instead}"
+        hint = _nearest(key, _known_keys(path[:-1]))
+        newer = "" if "did you mean" in hint else f" (a newer kit than {__version__} may know it: type cruft update)"
+        return f"{where}: unknown key{hint}{newer}"
     if problem["type"] == "missing":
         return f"{where}: is missing"
     message = problem["msg"].removeprefix("Value error, ")
@@ -179,9 +184,14 @@ def _table(tables: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _metric_problems(tables: dict[str, Any]) -> list[str]:
     metric, problem_type = _table(tables, "evaluate").get("metric"), _table(tables, "data").get("problem_type")
-    if not isinstance(metric, str) or problem_type not in METRICS or metric in METRICS[problem_type]:
+    if not isinstance(metric, str) or problem_type not in METRICS:
         return []
-    known = METRICS[problem_type]
+    try:
+        if is_known(metric, problem_type):
+            return []
+        known = names(problem_type)
+    except MetricError as error:
+        return [f"project.toml [evaluate] metric: {metric!r} is none of the kit's, and {error}"]
     return [f"project.toml [evaluate] metric: {metric!r} is not a {problem_type} metric{_nearest(metric, known)}"]
 
 

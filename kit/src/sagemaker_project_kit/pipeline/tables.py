@@ -6,28 +6,19 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-ProblemType = Literal["regression", "binary", "multiclass"]
+from sagemaker_project_kit import names
+from sagemaker_project_runtime.steps.known_metrics import is_minimized
 
-# The metrics that steps/metrics.py computes; whether a larger value is better follows from the name alone.
-METRICS: dict[str, tuple[str, ...]] = {
-    "binary": ("auc", "f1", "accuracy", "precision", "recall"),
-    "multiclass": ("accuracy", "weighted_f1", "weighted_precision", "weighted_recall"),
-    "regression": ("r2", "rmse", "mae", "mse"),
-}
-LOWER_IS_BETTER = {"rmse", "mae", "mse"}
+ProblemType = Literal["regression", "binary", "multiclass"]
 
 KINDS = ("Integer", "Continuous", "Categorical")
 # Images that SageMaker takes for built-in algorithms, in script mode too. It answers "You can't override the metric
 # definitions for Amazon SageMaker algorithms" (aws/sagemaker-python-sdk, issues on sagemaker-xgboost in script mode).
 BUILT_IN = ("xgboost",)
 
-# CreateProject in the SageMaker API reference: at most 32 characters of this pattern.
-PROJECT_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}")
-# https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html: what every AWS service accepts in a tag value.
-TAG_VALUE = re.compile(r"[\w .:/=+\-@]{0,256}")
 LOCAL_ACCOUNT = "111111111111"
-# The environment's SUBNET_IDS and SECURITY_GROUP_IDS → what their ids begin with.
-NETWORK = {"subnet_ids": "subnet", "security_group_ids": "sg"}
+# What the ids of a network begin with.
+NETWORK_IDS = {"subnet_ids": "subnet", "security_group_ids": "sg"}
 
 
 class Table(BaseModel):
@@ -56,7 +47,7 @@ class Project(Table):
     @classmethod
     def check_name(cls, value: str) -> str:
         """A SageMaker project name; later names are budgeted for its 32 characters."""
-        if not PROJECT_NAME.fullmatch(value) or len(value) > 32:
+        if not names.is_name(value, names.PROJECT_NAME_LENGTH):
             raise ValueError(
                 "must be 1 to 32 letters and digits with dashes between them, as SageMaker asks of a project name"
             )
@@ -66,8 +57,8 @@ class Project(Table):
     @classmethod
     def check_tag(cls, value: str) -> str:
         """Owner and cost center become tags on every resource."""
-        if not TAG_VALUE.fullmatch(value):
-            raise ValueError("becomes an AWS tag: at most 256 letters, digits, spaces and any of _ . : / = + - @")
+        if not names.TAG_VALUE.fullmatch(value):
+            raise ValueError(f"becomes an AWS tag: at most 256 {names.TAG_CHARACTERS}")
         return value
 
 
@@ -185,7 +176,7 @@ class Evaluate(Table):
     @property
     def lower_is_better(self) -> bool:
         """Whether the metric is an error."""
-        return self.metric in LOWER_IS_BETTER
+        return is_minimized(self.metric)
 
 
 class Model(Table):
@@ -194,6 +185,7 @@ class Model(Table):
     framework: str
     image: str
     image_version: str
+    wheel_version: str = ""  # no constant: of the framework's wheel in the group job-wheels, if it comes as one
     objectives: dict[ProblemType, tuple[str, str]] = {}
     tunable: dict[str, str] = {}  # hyperparameter → kind
     fixed: dict[str, str] = {}
@@ -240,11 +232,11 @@ class Environment(Table):
     subnet_ids: list[str] = []
     security_group_ids: list[str] = []
 
-    @field_validator(*NETWORK)
+    @field_validator(*NETWORK_IDS)
     @classmethod
     def check_ids(cls, value: list[str], info: Any) -> list[str]:
         """Ids with commas between them and nothing else."""
-        kind = NETWORK[info.field_name]
+        kind = NETWORK_IDS[info.field_name]
         if not all(re.fullmatch(rf"{kind}-[0-9a-f]{{8,17}}", each) for each in value):
             raise ValueError(f"must be ids such as {kind}-0123456789abcdef0 with commas between them")
         return value
@@ -278,8 +270,10 @@ class Settings(Table):
 
     @property
     def framework(self) -> str:
-        """What trains the model, for people: the framework and the version of its image."""
-        return f"{self.model.framework} in AWS's image {self.model.image} {self.model.image_version}"
+        """What trains the model, for people: the framework, its version where it comes as a wheel, and the image."""
+        model = self.model
+        named = " ".join(filter(None, [model.framework, model.wheel_version]))
+        return f"{named} in AWS's image {model.image} {model.image_version}"
 
     @property
     def tags(self) -> dict[str, str]:

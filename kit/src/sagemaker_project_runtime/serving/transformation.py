@@ -298,12 +298,13 @@ class Transformation:
 
     @classmethod
     def load(cls, directory: Path) -> "Transformation":
-        path = directory / FILE_NAME
-        if not path.is_file():
+        try:
+            text = (directory / FILE_NAME).read_text(encoding="utf-8")
+        except FileNotFoundError:
             raise TransformationError(
                 f"{directory} holds no {FILE_NAME}: this is not a model that this project trained."
-            )
-        return cls.from_json(path.read_text(encoding="utf-8"))
+            ) from None
+        return cls.from_json(text)
 
 
 def _encode_cautiously(column: Column, values: Sequence[Value], unfit: set[str] | None) -> list[list[float]]:

@@ -1,15 +1,18 @@
-"""The champion's scores for the test rows, by the code that it was registered with.
+"""The released model's scores on the new model's test rows: what its endpoint answers, by the code in its archive.
 
-A champion of the same code answers in this process. Another one (an older kit, another model.py, another framework)
-answers in a process of its own, from its own code/ folder, as its endpoint does. It refuses to touch the model that is
-judged beside it.
+A champion of the same code answers in this process. Another one (an older kit, another model.py, another framework) is
+asked in a process of its own (scorer.py), so nothing here knows how it stores or loads anything. Refuses to guess: a
+champion that cannot be asked is told with its reason and stops nobody.
 """
 
-import os
+import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,26 +20,16 @@ from numpy.typing import NDArray
 from sagemaker_project_runtime.steps import train
 from sagemaker_project_runtime.steps.errors import EvaluationError
 
-# Nothing of ours: only the handler of the champion's archive, of whatever version, and its four functions.
-ASK = """
-import csv, io, sys
-from itertools import islice
-import inference, numpy
+SCORER = Path(__file__).with_name("scorer.py")
 
-model, found = inference.model_fn(sys.argv[1]), []
-with open(sys.argv[2], encoding="utf-8", newline="") as file:
-    reader = csv.reader(file)
-    header = next(reader)
-    while chunk := list(islice(reader, 5_000)):
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\\n").writerows([header, *chunk])
-        request = inference.input_fn(text.getvalue().encode("utf-8"), "text/csv; header=present")
-        prediction = inference.predict_fn(request, model)
-        if hasattr(prediction, "error"):
-            sys.exit(f"it refuses the test rows: {prediction.error}")
-        found.append(numpy.asarray(prediction.scores, dtype=numpy.float64))
-numpy.save(sys.argv[3], numpy.concatenate(found))
-"""
+
+@dataclass(frozen=True)
+class Answers:
+    """The target that the champion predicts (name, problem_type, classes), and its scores or where it refused."""
+
+    target: dict[str, Any]
+    scores: NDArray[np.float64] | None
+    refusal: dict[str, Any]
 
 
 def has_our_code(model: Path) -> bool:
@@ -47,16 +40,25 @@ def has_our_code(model: Path) -> bool:
     return ours.keys() == theirs.keys() and all(ours[name].read_bytes() == theirs[name].read_bytes() for name in ours)
 
 
-def scores(model: Path, rows: Path) -> NDArray[np.float64]:
-    """What the unpacked champion answers by itself. Raises EvaluationError with its last words if it cannot."""
-    environment = {**os.environ, "PYTHONPATH": str(model / "code"), "PYTHONDONTWRITEBYTECODE": "1"}
+def ask(model: Path, bodies: Iterable[bytes]) -> Answers:
+    """What the unpacked champion says to these CSV bodies. Raises EvaluationError if it cannot be asked."""
+    if not (model / "code" / "inference.py").is_file():
+        raise EvaluationError("it holds no code/inference.py: this is not a model that a kit trained.")
     with tempfile.TemporaryDirectory() as folder:
-        found = Path(folder) / "scores.npy"
-        words = [sys.executable, "-P", "-c", ASK, str(model), str(rows), str(found)]
-        done = subprocess.run(words, env=environment, capture_output=True, text=True)
+        asked, answered = (Path(folder) / name for name in ("asked", "answered"))
+        asked.mkdir()
+        answered.mkdir()
+        for number, body in enumerate(bodies):
+            (asked / f"{number:06}.csv").write_bytes(body)
+        command = [sys.executable, str(SCORER), str(model / "code"), str(model), str(asked), str(answered)]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
         if done.returncode:
             print(done.stderr, file=sys.stderr, flush=True)
-            said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-            raise EvaluationError(f"its own code, in a process of its own, does not answer: {said}")
-        answers: NDArray[np.float64] = np.load(found)
-        return answers
+            last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+            raise EvaluationError(f"its own code cannot answer here: {last}")
+        scores, refusal = answered / "scores.npy", answered / "refusal.json"
+        return Answers(
+            target=json.loads((answered / "target.json").read_text(encoding="utf-8")),
+            scores=np.load(scores) if scores.is_file() else None,
+            refusal=json.loads(refusal.read_text(encoding="utf-8")) if refusal.is_file() else {},
+        )

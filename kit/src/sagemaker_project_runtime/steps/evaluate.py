@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 from sagemaker_project_runtime.serving.inference import Model, Refusal, input_fn, model_fn, predict_fn
 from sagemaker_project_runtime.serving.payload import CSV
-from sagemaker_project_runtime.serving.transformation import FILE_NAME, Target, TransformationError
+from sagemaker_project_runtime.serving.transformation import Target, TransformationError
 from sagemaker_project_runtime.serving.values import category, number, shown
-from sagemaker_project_runtime.steps import champion, errors, gate, interface, metrics
+from sagemaker_project_runtime.steps import champion, errors, gate, interface, known_metrics, metrics
 from sagemaker_project_runtime.steps.errors import EvaluationError, TrainingError
 from sagemaker_project_runtime.steps.gate import Bar, Champion
 
@@ -127,12 +127,16 @@ def score(model: Model, test: RawRows) -> NDArray[np.float64]:
     for position, body in enumerate(test.payloads()):
         prediction = predict_fn(input_fn(body, CONTENT_TYPE), model)
         if isinstance(prediction, Refusal):
-            where = f" (rows counted from {position * CHUNK_ROWS + 1})" if position else ""
-            raise EvaluationError(f"it refuses the test rows{where}: {prediction.error}")
+            raise EvaluationError(_refused(position, prediction.error))
         scores.append(prediction.scores.astype(np.float64))
     if not scores:
         raise EvaluationError(f"{test.path.name} holds no rows: give the split a larger share for the test.")
     return np.concatenate(scores)
+
+
+def _refused(payload: int, error: str) -> str:
+    where = f" (rows counted from {payload * CHUNK_ROWS + 1})" if payload else ""
+    return f"it refuses the test rows{where}: {error}"
 
 
 def judge_champion(
@@ -149,20 +153,27 @@ def judge_champion(
         return Champion(present=True, reason=str(error))
 
 
-def _scores_of_champion(folder: Path, target: Target, test: RawRows) -> NDArray[np.float64]:
+def _scores_of_champion(folder: Path, challenger: Target, test: RawRows) -> NDArray[np.float64]:
     """Its scores for the same question; by its own code where that is not ours."""
-    try:
-        _check_same_task(Target(**json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))["target"]), target)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EvaluationError(f"it holds no good {FILE_NAME}: it is no model that this project trained.") from error
-    return score(load(folder), test) if champion.has_our_code(folder) else champion.scores(folder, test.path)
+    if champion.has_our_code(folder):
+        model = load(folder)
+        _check_same_task(_named(model.transformation.target), challenger)
+        return score(model, test)
+    answers = champion.ask(folder, test.payloads())
+    _check_same_task(answers.target, challenger)
+    if answers.scores is None:
+        raise EvaluationError(_refused(answers.refusal["body"], answers.refusal["error"]))
+    return answers.scores
 
 
-def _check_same_task(standing: Target, challenger: Target) -> None:
-    for what in ("name", "problem_type", "classes"):
-        theirs, ours = getattr(standing, what), getattr(challenger, what)
-        if theirs != ours:
-            raise EvaluationError(f"its target's {what} is {shown(theirs)}, the new model's is {shown(ours)}")
+def _check_same_task(standing: dict[str, Any], challenger: Target) -> None:
+    for what, ours in _named(challenger).items():
+        if standing[what] != ours:
+            raise EvaluationError(f"its target's {what} is {shown(standing[what])}, the new model's is {shown(ours)}")
+
+
+def _named(target: Target) -> dict[str, Any]:
+    return {"name": target.name, "problem_type": target.problem_type, "classes": list(target.classes)}
 
 
 def evaluate(
@@ -194,7 +205,7 @@ def _judge(
 
 
 def _check_metric(problem_type: str, metric: str) -> None:
-    allowed = metrics.METRICS[problem_type]
+    allowed = known_metrics.names(problem_type)
     if metric not in allowed:
         raise EvaluationError(f"metric {metric!r} does not judge a {problem_type} model: choose {', '.join(allowed)}.")
 

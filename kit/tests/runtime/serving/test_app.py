@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from kit.tests.runtime.steps.flow import Flow
+from kit.tests.waiting import PATIENCE
 from sagemaker_project_runtime.serving import app as serving
 from sagemaker_project_runtime.serving.app import Application
 from sagemaker_project_runtime.serving.inference import Model, Refusal, input_fn, model_fn, output_fn, predict_fn
@@ -134,7 +135,7 @@ def test_model_is_loaded_before_the_first_request(mixed: Flow) -> None:
 def test_server_does_not_start_without_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SM_MODEL_DIR", str(tmp_path))
     words = [sys.executable, "-m", "uvicorn", "sagemaker_project_runtime.serving.app:app", "--port", "0"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode != 0
     assert "the model cannot be loaded" in done.stderr
     assert "holds no transformation.json" in done.stderr

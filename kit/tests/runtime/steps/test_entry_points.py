@@ -43,7 +43,6 @@ def serve(code: Path, model: Path, sample: Path, cwd: Path) -> dict[str, object]
     return found
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("options", [[], ["--no-build-isolation"]], ids=["as AWS does, offline", "with setuptools"])
 def test_archive_installs_and_serves(churn: Flow, tmp_path: Path, options: list[str]) -> None:
     assert churn.evaluate("auc", 0.5) == 0

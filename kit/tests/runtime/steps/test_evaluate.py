@@ -147,7 +147,7 @@ def test_a_champion_whose_own_code_fails_is_told(judged: Flow, tmp_path: Path) -
     archive = changed(judged, tmp_path, inference="import a_framework_of_yesterday\n")
     assert judged.evaluate("auc", 0.5, champion=archive) == 0
     reason = judged.json("judged/evaluation/gate.json")["champion"]["reason"]
-    assert "does not answer: ModuleNotFoundError: No module named 'a_framework_of_yesterday'" in reason
+    assert "cannot answer here: ModuleNotFoundError: No module named 'a_framework_of_yesterday'" in reason
 
 
 def test_champion_that_is_no_model_of_ours(judged: Flow, tmp_path: Path) -> None:

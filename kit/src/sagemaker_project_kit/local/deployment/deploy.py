@@ -260,7 +260,7 @@ class Deployment:
             self._say(f"{self._stage.package} did not pass, so production is not touched.", "red")
         else:
             self._say(
-                "it did not pass. To go back: make rollback && python -m sagemaker_project_kit.local deploy --released",
+                "it did not pass. To go back: make rollback && make deploy-local ARGS=--released",
                 "red",
             )
         return code
@@ -272,6 +272,6 @@ def _sum_up(console: Console, options: Options, stages: Sequence[Stage]) -> None
         if record:
             console.print(f"[bold]{stage.name:8}[/] {record.package}  {record.url}/invocations  since {record.since}")
     console.print(
-        "Logs: " + str(options.endpoints) + "  ·  to end them: python -m sagemaker_project_kit.local deploy --stop",
+        "Logs: " + str(options.endpoints) + "  ·  to end them: make deploy-local ARGS=--stop",
         style="dim",
     )
