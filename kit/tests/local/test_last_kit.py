@@ -12,7 +12,7 @@ from kit.tests.local.test_serve import served
 from kit.tests.runtime.steps.flow import completed, config, mixed_table
 from sagemaker_project_kit.local.state.registry import APPROVED, Registry
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.bake
 
 
 def add(project: Project, released: Released) -> None:
