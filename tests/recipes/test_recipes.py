@@ -86,14 +86,13 @@ def nothing(_: Path) -> None:
     """There is nothing to prepare."""
 
 
-def written(folder: Path, name: str) -> Any:
-    """A file of the newest run."""
-    (file,) = (folder / "runs" / "latest").resolve().rglob(name)
-    return json.loads(file.read_text(encoding="utf-8"))
+def written(folder: Path, path: str) -> Any:
+    """What a step of the newest run left: Step/output/file.json."""
+    return json.loads((folder / "runs" / "latest" / "outputs" / path).read_text(encoding="utf-8"))
 
 
 def columns(folder: Path) -> dict[str, Any]:
-    return {column["name"]: column for column in written(folder, "summary.json")["columns"]}
+    return {column["name"]: column for column in written(folder, "Preprocess/summary/summary.json")["columns"]}
 
 
 def definition(folder: Path) -> dict[str, Any]:
@@ -117,12 +116,16 @@ CASES: dict[str, tuple[Callable[[Path], None], Look]] = {
     "Another metric": (
         nothing,
         lambda folder: (
-            written(folder, "gate.json")["metric"] == "cost" and written(folder, "gate.json")["direction"] == "minimize"
+            written(folder, "Evaluate/evaluation/gate.json")["metric"] == "cost"
+            and written(folder, "Evaluate/evaluation/gate.json")["direction"] == "minimize"
         ),
     ),
-    "Another model": (nothing, lambda folder: written(folder, "model.json")["name"] == "sklearn"),
-    "Another step": (nothing, lambda folder: set(written(folder, "balance.json")) == {"0", "1"}),
-    "Another data source": (a_database, lambda folder: written(folder, "summary.json")["file"] == "customers.csv"),
+    "Another model": (nothing, lambda folder: written(folder, "Evaluate/evaluation/model.json")["name"] == "sklearn"),
+    "Another step": (nothing, lambda folder: set(written(folder, "Balance/balance/balance.json")) == {"0", "1"}),
+    "Another data source": (
+        a_database,
+        lambda folder: written(folder, "Preprocess/summary/summary.json")["file"] == "customers.csv",
+    ),
     "More memory or instances": (
         nothing,
         lambda folder: parameters(folder)["TrainingInstanceType"] == "ml.m5.4xlarge",
@@ -130,7 +133,7 @@ CASES: dict[str, tuple[Callable[[Path], None], Look]] = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.bake
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.title)
 def test_a_recipe_leads_where_it_says(project: Project, recipe: Recipe) -> None:
     prepare, has_come_about = CASES[recipe.title]
