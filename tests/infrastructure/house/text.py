@@ -21,7 +21,7 @@ SECTIONS = (
 WIDTH = 120
 LINES = 450
 # Service Catalog and the S3 channel take one file for a project; what belongs together elsewhere stands together here.
-LONGER = {"product.yaml": 2200, "portfolio.yaml": 750, "stage.yaml": 775}
+LONGER = {"product.yaml": 2200, "portfolio.yaml": 750, "stage.yaml": 785}
 
 
 def sections_are_in_order(text: str) -> Iterator[str]:
