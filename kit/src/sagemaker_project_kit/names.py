@@ -12,7 +12,7 @@ _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 TAG_KEY = re.compile(r"[\w .:/=+\-@]{1,128}")
 TAG_VALUE = re.compile(r"[\w .:/=+\-@]{0,256}")
 # Owner and cost centre are on everything: EventBridge Scheduler and Service Catalog take no empty value, and what the
-# form of the product takes has at most 128 characters. Nothing at all is only found in the template, before it is baked.
+# form of the product takes has at most 128 characters. Only the template, before it is baked, has none.
 OWNER_VALUE = re.compile(r"[\w .:/=+@-]{1,128}")
 # What a sentence says about them.
 TAG_CHARACTERS = "letters, digits, spaces and any of _ . : / = + - @"
