@@ -91,7 +91,7 @@ publish: install ## offer the project inside SageMaker Studio: a product with a 
 create: install ## a project from the product, as Studio's form makes it; NAME=churn
 	@$(PY) -m service_catalog create $(ARGS) $(if $(NAME),-- "$$NAME")
 
-upgrade: install ## a project's infrastructure to the newest version of the product; NAME=churn
+upgrade: install ## a project to the newest version of the product: infrastructure, code by a pull request; NAME=churn
 	@$(PY) -m service_catalog upgrade $(ARGS) $(if $(NAME),-- "$$NAME")
 
 delete: install ## a project with everything that was made for it; NAME=churn, ARGS=--plan shows what goes and what stays

@@ -24,13 +24,13 @@ class KitError(Exception):
     """The kit cannot be built, or a lock does not name it; the message says what to do."""
 
 
-def build(folder: Path) -> Path:
-    """The wheel of kit/, written into `folder`. Raises KitError."""
+def build(folder: Path, source: Path = ROOT / "kit") -> Path:
+    """The wheel of kit/ (or of a copy of it), written into `folder`. Raises KitError."""
     with tempfile.TemporaryDirectory() as temporary:
         command = [str(Path(sys.executable).with_name("uv")), "build", "--offline", "--quiet", "--wheel"]
-        done = subprocess.run([*command, "--out-dir", temporary, str(ROOT / "kit")], capture_output=True, text=True)
+        done = subprocess.run([*command, "--out-dir", temporary, str(source)], capture_output=True, text=True)
         if done.returncode:
-            raise KitError(f"kit/ cannot be built:\n{done.stderr}")
+            raise KitError(f"{source} cannot be built:\n{done.stderr}")
         (compressed,) = Path(temporary).glob("*.whl")
         folder.mkdir(parents=True, exist_ok=True)
         return _store(compressed, folder / compressed.name)
@@ -38,11 +38,11 @@ def build(folder: Path) -> Path:
 
 def _store(compressed: Path, wheel: Path) -> Path:
     """The same members in the same order, not compressed. RECORD holds their hashes, which stay true."""
-    with zipfile.ZipFile(compressed) as source, zipfile.ZipFile(wheel, "w", zipfile.ZIP_STORED) as target:
-        for name in [name for name in source.namelist() if not name.endswith("/")]:
+    with zipfile.ZipFile(compressed) as built, zipfile.ZipFile(wheel, "w", zipfile.ZIP_STORED) as target:
+        for name in [name for name in built.namelist() if not name.endswith("/")]:
             member = zipfile.ZipInfo(name, _EARLIEST)
             member.external_attr, member.create_system = 0o100644 << 16, 3
-            target.writestr(member, source.read(name))
+            target.writestr(member, built.read(name))
     return wheel
 
 

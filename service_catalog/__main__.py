@@ -69,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     _add_publish(verbs.add_parser("publish", help="the project as a product that Studio offers"))
     _add_create(verbs.add_parser("create", help="a project from the product, as Studio's form makes it"))
-    _add_upgrade(verbs.add_parser("upgrade", help="a project's infrastructure to a newer version of the product"))
+    _add_upgrade(
+        verbs.add_parser("upgrade", help="a project to a newer version: infrastructure, and code by a pull request")
+    )
     _add_delete(verbs.add_parser("delete", help="a project with everything that was made for it"))
     _add_doctor(verbs.add_parser("doctor", help="what is missing in the account, with the commands that mend it"))
     words = "the CloudFormation templates, joined from their parts, as files to look at"
@@ -149,6 +151,8 @@ def _add_upgrade(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", help="the project")
     _add_answers(parser)
     parser.add_argument("--version", default="", metavar="NAME", help="version of the product (the newest)")
+    words = "write the branch with the code's update into this clone of the project's repository"
+    parser.add_argument("--clone", type=Path, metavar="FOLDER", help=words)
     _add_plan(parser)
     _add_yes(parser)
     _add_place(parser, _upgrade)
@@ -222,15 +226,13 @@ def _create(options: argparse.Namespace) -> int:
 
 
 def _upgrade(options: argparse.Namespace) -> int:
-    from service_catalog import answers, seed, upgrade
+    from service_catalog import answers, upgrade
     from service_catalog.waiting import Site
 
     given = answers.parse(options.parameter, "--parameter")
-    wish = upgrade.Wish(options.name, options.product, options.version, given)
+    wish = upgrade.Wish(options.name, options.product, options.version, given, options.clone)
     site = Site(_account(options.profile, options.region))
     upgrade.upgrade(site, wish, console, _ask(options), options.plan)
-    if not options.plan:
-        _say(upgrade.next_words(seed.repository_version(), seed.template_address()))
     return 0
 
 

@@ -8,7 +8,6 @@ so that every published version can be made again.
 import hashlib
 import io
 import os
-import re
 import stat
 import subprocess
 import tempfile
@@ -106,10 +105,3 @@ def uncommitted(root: Path = ROOT) -> list[str]:
 def repository_version(root: Path = ROOT) -> str:
     """The version in pyproject.toml."""
     return str(tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
-
-
-def template_address(root: Path = ROOT) -> str:
-    """Where this repository can be cloned from, without a password; empty if it has no remote called origin."""
-    command = ["git", "remote", "get-url", "origin"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
-    return re.sub(r"://[^/@]*@", "://", done.stdout.strip()) if done.returncode == 0 else ""

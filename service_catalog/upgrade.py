@@ -4,16 +4,17 @@ The preview is a change set on the project's stack that is deleted again: it loc
 Catalog (CreateProvisionedProductPlan) would block the project until it is executed or deleted. Without the right to
 make one, the two templates are compared. Answers stay as they are unless named. An empty preview ends there, since an
 update without changes leaves a provisioned product TAINTED (awslabs/aws-service-catalog-puppet, pull request 64). The
-code of the project is another matter: cruft brings that up to date.
+code of the project follows as a pull request (code.py), which its team merges or not.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from service_catalog import answers, errors, names, plan, preview
+from service_catalog import answers, code, errors, names, plan, preview
 from service_catalog.answers import FILLED_IN
 from service_catalog.aws.buckets import Bucket, key_of
 from service_catalog.aws.stacks import Preview, ResourceChange, Stack
@@ -26,7 +27,6 @@ from service_catalog.plan import Change
 from service_catalog.preview import Meaning
 from service_catalog.progress import Progress, Watch
 from service_catalog.publish import CATALOG, S3
-from service_catalog.seed import ANSWERS
 from service_catalog.template import difference, read
 from service_catalog.waiting import Site
 
@@ -41,6 +41,7 @@ class Wish:
     product: str = names.PRODUCT
     version: str = ""
     answers: Mapping[str, str] | None = None
+    clone: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -162,34 +163,23 @@ def _require_updated(site: Site, name: str, watch: Watch) -> None:
         raise ProjectError(f"The upgrade of {name} failed and was rolled back.{where} What went wrong first: {cause}")
 
 
-def upgrade(site: Site, wish: Wish, console: Console, ask: plan.Ask, only_plan: bool = False) -> Change:
+def upgrade(site: Site, wish: Wish, console: Console, ask: plan.Ask, only_plan: bool = False) -> list[Change]:
     """Show what would change; unless it is only a plan, and if `ask` says yes, do it. Raises CatalogError."""
     with Progress(console).step("preview the change") as watch:
         found = look(site, wish, watch)
+        of_code = code.changes(site, found.project, found.stack, found.origin, wish.clone)
     if found.preview.resources:
         preview.show(found.meaning, console)
-    line = change(site, wish, found)
-    plan.show([line], console)
-    if only_plan or line.apply is None:
-        return line
+    lines = [change(site, wish, found), *of_code]
+    plan.show(lines, console)
+    if only_plan or not plan.pending(lines):
+        return lines
     if not ask(_question(found)):
         raise DeclinedError("Nothing was changed.")
-    plan.carry_out([line], Progress(console))
-    return line
+    plan.carry_out(lines, Progress(console))
+    return lines
 
 
 def _question(found: Upgrade) -> str:
     lost = ", ".join(item.logical_id for item in found.meaning.lost)
     return f"Upgrade {found.project.name}? " + (f"These are removed or made anew: {lost}. " if lost else "")
-
-
-def next_words(version: str, template: str) -> str:
-    """How the project's code follows; `template` is where the template can be cloned from, if that is known."""
-    answers = ", ".join(f"{key} = {value}" for key, value in ANSWERS.items())
-    return (
-        "An upgrade brings infrastructure, never code. For the code, in a clone of the project's repository:\n"
-        f"  cruft link {template or 'URL-OF-THE-TEMPLATE'} --checkout COMMIT   # once, if it began with the seed\n"
-        f"  cruft update   # to the newest commit of the template; here it is {version}\n"
-        "COMMIT is the commit of the template that was published when the project was made.\n"
-        f"cruft link asks the template's questions; those of the seed were answered: {answers}, the rest as offered."
-    )

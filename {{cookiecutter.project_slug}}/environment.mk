@@ -13,6 +13,21 @@ GROUP_FILE ?= pyproject.toml
 # The kit, the one package that comes with the project; without this folder it comes from the index like all others.
 VENDOR ?= vendor
 FIND_KIT = $(if $(wildcard $(VENDOR)/*.whl),--find-links '$(VENDOR)')
+# What uv says of a kit that does not fit names neither the file nor the way back.
+BRING_BACK = bring back what was committed: git checkout HEAD --
+CHECK_KIT = set -- '$(VENDOR)'/*.whl; \
+    asked=$$(sed -n 's/.*"sagemaker-project-kit[^=]*==\([^"]*\)".*/\1/p' '$(GROUP_FILE)' | sort -u); \
+    locked=$$(sed -n 's/^sagemaker-project-kit==\([^ ]*\).*/\1/p' requirements.lock); \
+    if [ "$$asked" != "$$locked" ]; then \
+        echo "$(GROUP_FILE) asks for version $$asked of sagemaker-project-kit and requirements.lock for $$locked: type make lock, or $(BRING_BACK) $(GROUP_FILE) requirements.lock" >&2; exit 1; \
+    elif [ $$\# -gt 1 ]; then \
+        echo "$(VENDOR)/ must hold one wheel of the kit and holds $$*: delete all but that of version $$locked" >&2; exit 1; \
+    elif [ -f "$$1" ]; then \
+        found=$$($(PY) -c 'import hashlib, sys; print(hashlib.file_digest(open(sys.argv[1], "rb"), "sha256").hexdigest())' "$$1") && \
+        grep -q "sha256:$$found" requirements.lock || \
+        { echo "$$1 is not the kit that requirements.lock names (its hash is sha256:$$found): it was edited, cut off or exchanged; $(BRING_BACK) $(VENDOR) requirements.lock" >&2; exit 1; }; \
+    fi;
+NO_KIT = [ -f "$$1" ] || echo "$(VENDOR)/ holds no wheel, so the index must have sagemaker-project-kit $$locked; if it has not, $(BRING_BACK) $(VENDOR)" >&2; exit 1
 # pip takes two seconds to find uv, so what it installed is kept beside what uv keeps, under the checksum of version and hashes.
 KEPT_UV = $${UV_CACHE_DIR:-$$HOME/.cache/uv}/uv-$$(cksum < .venv/uv.txt | tr ' ' -)
 # uv's wheels fit every Python: pip need not hold each of the 6,000 that the index lists against all the tags of this one.
@@ -62,5 +77,5 @@ endif
 
 .venv/%.installed: .venv/uv.installed
 	@echo "Installing the groups $(subst +, ,$*)"
-	@$(WITH_INDEX) $(UV) pip install --quiet --python $(PY) $(FIND_KIT) $(foreach group,$(subst +, ,$*),--group '$(GROUP_FILE):$(group)') -c requirements.lock --require-hashes --only-binary :all:
+	@$(CHECK_KIT) $(WITH_INDEX) $(UV) pip install --quiet --python $(PY) $(FIND_KIT) $(foreach group,$(subst +, ,$*),--group '$(GROUP_FILE):$(group)') -c requirements.lock --require-hashes --only-binary :all: || { $(NO_KIT); }
 	@touch $@

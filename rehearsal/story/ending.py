@@ -9,6 +9,8 @@ from rehearsal.story.world import World, expect
 
 CHANGE = ("      MemorySize: 128\n", "      MemorySize: 192\n")  # of the function that starts the pipelines
 
+NEWS = ("data/README.md", "\nOne line more from the template.\n")  # in the project's own files
+
 
 def upgrade(world: World) -> None:
     """Upgrade the project to the product's next version: nothing starts, and the release under way ends green."""
@@ -17,11 +19,14 @@ def upgrade(world: World) -> None:
     text = template.read_text(encoding="utf-8")
     expect(text.count(CHANGE[0]) == 1, f"one function with {CHANGE[0].strip()}", text.count(CHANGE[0]), template)
     template.write_text(text.replace(*CHANGE), encoding="utf-8")
-    publishing.commit(folder, "Give the dispatcher more memory")
+    note = folder / "{{cookiecutter.project_slug}}" / NEWS[0]
+    note.write_text(note.read_text(encoding="utf-8") + NEWS[1], encoding="utf-8")
+    publishing.commit(folder, "Give the dispatcher more memory, and projects a line")
     programs.catalog(world, "publish", *publishing.arguments(world))
     newest = publishing.offered_versions(world)[0]["Name"]
     expect(newest != world.facts.template_version, "a new version to be offered", newest)
     programs.catalog(world, "upgrade", world.project.name, "--yes")
+    require_pull_request(world)
     outputs = stack_outputs(world)
     expect(outputs["TemplateVersion"] == newest, f"the project to be at {newest}", outputs["TemplateVersion"])
     function = world.client("lambda").get_function_configuration(
@@ -32,6 +37,20 @@ def upgrade(world: World) -> None:
     pipelines.succeeded(world, "deploy", world.kept["release"])
     releasing.require_unharmed(world)
     world.facts.template_version = newest
+
+
+def require_pull_request(world: World) -> None:
+    """The code's update waits for the team as a pull request. A Git host behind a connection has no call for one."""
+    if world.options.provider != "codecommit":
+        return
+    name, codecommit = world.project.repository, world.client("codecommit", "scientist")
+    numbers = codecommit.list_pull_requests(repositoryName=name, pullRequestStatus="OPEN")["pullRequestIds"]
+    expect(len(numbers) == 1, "one open pull request", numbers)
+    request = codecommit.get_pull_request(pullRequestId=numbers[0])["pullRequest"]
+    source = request["pullRequestTargets"][0]["sourceReference"]
+    text = codecommit.get_file(repositoryName=name, commitSpecifier=source, filePath=NEWS[0])["fileContent"].decode()
+    expect(text.endswith(NEWS[1]), f"{NEWS[0]} to hold the template's new line on {source}", text[-200:])
+    world.say(f"pull request {numbers[0]}: {request['title']}")
 
 
 def stack_outputs(world: World) -> dict[str, str]:

@@ -187,3 +187,83 @@ def test_a_repository_ends_with_its_history(account: Account, codecommit: Any, e
     assert "repositoryId" not in codecommit.delete_repository(repositoryName=name)
     create(account, name)
     assert "defaultBranch" not in codecommit.get_repository(repositoryName=name)["repositoryMetadata"]
+
+
+# --- what the API writes ----------------------------------------------------------------------------------------------
+
+
+def write(codecommit: Any, name: str, parent: str, **more: Any) -> str:
+    commit: str = codecommit.create_commit(repositoryName=name, branchName="main", parentCommitId=parent, **more)[
+        "commitId"
+    ]
+    return commit
+
+
+def put(count: int = 1, size: int = 1, **more: str) -> list[dict[str, Any]]:
+    return [{"filePath": f"{number}.txt", "fileContent": b"x" * size, **more} for number in range(count)]
+
+
+def test_a_commit_writes_removes_and_sets_modes(account: Account, codecommit: Any) -> None:
+    name = create(account)
+    first = commit(account, name, {"a": "1", "b": "2"})
+    tip = write(codecommit, name, first, putFiles=put(fileMode="EXECUTABLE"), deleteFiles=[{"filePath": "a"}])
+    found = codecommit.get_folder(repositoryName=name, folderPath="/")["files"]
+    assert [file["absolutePath"] for file in found] == ["0.txt", "b"]
+    assert codecommit.get_file(repositoryName=name, filePath="0.txt")["fileMode"] == "EXECUTABLE"
+    write(codecommit, name, tip, putFiles=put(fileMode="NORMAL"))
+    assert codecommit.get_file(repositoryName=name, filePath="0.txt")["fileMode"] == "NORMAL"
+
+
+@pytest.mark.parametrize(
+    ("files", "error"),
+    [
+        ({"putFiles": put(101)}, "MaximumFileEntriesExceededException"),
+        ({"putFiles": put(1, 6 * 2**20 + 1)}, "FileContentSizeLimitExceededException"),
+        ({"putFiles": put(2, 4 * 2**20)}, "FileContentSizeLimitExceededException"),
+        ({"putFiles": put(), "deleteFiles": [{"filePath": "0.txt"}]}, "SamePathRequestException"),
+        ({"deleteFiles": [{"filePath": "nowhere"}]}, "FileDoesNotExistException"),
+        ({"putFiles": [{"filePath": "a", "fileContent": b"1"}]}, "NoChangeException"),
+        ({}, "FileEntryRequiredException"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_one_commit_does_not_take(account: Account, codecommit: Any, files: Any, error: str) -> None:
+    name = create(account)
+    first = commit(account, name, {"a": "1"})
+    with pytest.raises(getattr(codecommit.exceptions, error)):
+        write(codecommit, name, first, **files)
+    assert codecommit.get_branch(repositoryName=name, branchName="main")["branch"]["commitId"] == first
+
+
+def test_a_pull_request_is_opened_once_listed_and_closed(account: Account, codecommit: Any) -> None:
+    name = create(account)
+    codecommit.create_branch(repositoryName=name, branchName="next", commitId=commit(account, name, {"a": "1"}))
+    wish = {
+        "title": "Next",
+        "description": "Why",
+        "targets": [{"repositoryName": name, "sourceReference": "next", "destinationReference": "main"}],
+        "clientRequestToken": "one",
+    }
+    made = codecommit.create_pull_request(**wish)["pullRequest"]
+    assert codecommit.create_pull_request(**wish)["pullRequest"]["pullRequestId"] == made["pullRequestId"]
+    [target] = made["pullRequestTargets"]
+    assert (target["sourceReference"], target["destinationReference"]) == ("refs/heads/next", "refs/heads/main")
+    assert codecommit.list_pull_requests(repositoryName=name, pullRequestStatus="OPEN")["pullRequestIds"] == ["1"]
+    assert codecommit.get_pull_request(pullRequestId="1")["pullRequest"]["description"] == "Why"
+    codecommit.update_pull_request_status(pullRequestId="1", pullRequestStatus="CLOSED")
+    assert codecommit.list_pull_requests(repositoryName=name, pullRequestStatus="OPEN")["pullRequestIds"] == []
+    with pytest.raises(codecommit.exceptions.InvalidPullRequestStatusUpdateException):
+        codecommit.update_pull_request_status(pullRequestId="1", pullRequestStatus="OPEN")
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [("main", "SourceAndDestinationAreSameException"), ("gone", "ReferenceDoesNotExistException")],
+)
+def test_a_pull_request_needs_two_branches(account: Account, codecommit: Any, source: str, error: str) -> None:
+    name = create(account)
+    commit(account, name, {"a": "1"})
+    with pytest.raises(getattr(codecommit.exceptions, error)):
+        codecommit.create_pull_request(title="x", targets=[{"repositoryName": name, "sourceReference": source}])
+    with pytest.raises(codecommit.exceptions.PullRequestDoesNotExistException):
+        codecommit.get_pull_request(pullRequestId="7")

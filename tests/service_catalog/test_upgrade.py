@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from service_catalog import create, names, publish, seed, upgrade
+from service_catalog import create, names, publish, upgrade
 from service_catalog.aws.account import Account
 from service_catalog.aws.stacks import Preview, ResourceChange
 from service_catalog.errors import DeclinedError, InputError, ProjectError
@@ -50,7 +50,7 @@ def upgradable(published: Account, source: Source) -> Account:
 
 
 def run(account: Account, console: Console, name: str, *, yes: bool = True, plan: bool = False, **wish: Any) -> Change:
-    return upgrade.upgrade(site(account), Wish(name, **wish), console, lambda _: yes, plan)
+    return upgrade.upgrade(site(account), Wish(name, **wish), console, lambda _: yes, plan)[0]
 
 
 def made(account: Account, source: Source, name: str) -> None:
@@ -174,10 +174,3 @@ def test_a_project_of_another_product_is_refused(upgradable: Account, source: So
     publish.publish([upgradable], source, other, console)
     with pytest.raises(ProjectError, match=r"was made from product .* not from 'Another'"):
         run(upgradable, console, "of-first", product="Another")
-
-
-def test_the_words_about_the_code_begin_at_the_commit_that_the_seed_was_made_from() -> None:
-    words = upgrade.next_words("1.2.3", "https://example.com/template.git")
-    assert "cruft link https://example.com/template.git --checkout COMMIT" in words
-    assert all(answer in words for answer in seed.ANSWERS.values())
-    assert "cruft link URL-OF-THE-TEMPLATE " in upgrade.next_words("1.2.3", "")

@@ -22,9 +22,9 @@ esac
 PYTHON = f"""#!/bin/sh
 case "$1 $2" in
   "-c import sys, venv"*) echo "$0"; exit;;
-  "-m venv") mkdir -p .venv/bin; exit;;
+  "-m venv") mkdir -p .venv/bin; ln -sf ../../python .venv/bin/python; exit;;
   "-m pip") echo "pip $PIP_INDEX_URL" >> index.txt; mkdir -p .venv/uv/bin; touch .venv/uv/bin/uv; exit;;
-  "pip install") echo "uv $UV_DEFAULT_INDEX" >> index.txt; exit;;
+  "pip install") echo "uv $UV_DEFAULT_INDEX" >> index.txt; echo "$@" >> words.txt; exit;;
 esac
 exec {sys.executable} "$@"
 """

@@ -2,3 +2,5 @@
 
 What travels into jobs and endpoints is a package of its own, sagemaker_project_runtime.
 """
+
+__version__ = "0.2.0"

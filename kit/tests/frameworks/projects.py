@@ -91,7 +91,7 @@ class TeamProject:
         """make run"""
         written = self.project.part("pipeline", "synthesize")
         assert written.code == 0, written.out + written.err
-        return self.project.command("run", "build/definition.json", "--assets", "build/assets.json")
+        return self.project.part("local", "run", "build/definition.json", "--assets", "build/assets.json")
 
     def output(self, step: str, name: str) -> Path:
         return self.root / "runs" / "latest" / "outputs" / step / name
@@ -124,12 +124,12 @@ class TeamProject:
     def deployed(self) -> Iterator[dict[str, str]]:
         """make deploy-local: the address of each stage"""
         try:
-            done = self.project.command("deploy", "--pace", "200", "--rate", "50", "--verify-seconds", "1")
+            done = self.project.part("local", "deploy", "--pace", "200", "--rate", "50", "--verify-seconds", "1")
             assert done.code == 0, done.out + done.err
             files = {path.stem: path for path in (self.root / ".local" / "endpoints").glob("*.json")}
             yield {stage: json.loads(path.read_text(encoding="utf-8"))["url"] for stage, path in files.items()}
         finally:
-            self.project.command("deploy", "--stop")
+            self.project.part("local", "deploy", "--stop")
 
 
 def ask(url: str, body: str, kind: str = "application/jsonlines") -> str:

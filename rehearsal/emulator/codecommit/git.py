@@ -159,8 +159,26 @@ class Repository:
             tree = self.run("write-tree", extra=index).decode().strip()
         return self._store(tree, [], branch, message)
 
+    def files(self, commit: str) -> list[str]:
+        """The path of every file of a commit."""
+        return self.run("ls-tree", "-r", "-z", "--name-only", commit).decode("utf-8", "replace").split("\0")[:-1]
+
+    def holds(self, commit: str, path: str, content: bytes, executable: bool | None = None) -> bool:
+        """Whether a commit has this file already, with this mode where one is given."""
+        try:
+            mode = self.entry(commit, path)[0]
+        except GitError:
+            return False
+        return self.file(commit, path) == content and executable in (None, mode == "100755")
+
     def commit_files(
-        self, parent: str, branch: str, message: str, put: Mapping[str, bytes], delete: Sequence[str]
+        self,
+        parent: str,
+        branch: str,
+        message: str,
+        put: Mapping[str, bytes],
+        delete: Sequence[str],
+        executable: Mapping[str, bool] | None = None,
     ) -> str:
         """A commit on `branch` after `parent` (empty for a first one) with files written and removed."""
         with tempfile.TemporaryDirectory() as place:
@@ -170,13 +188,15 @@ class Repository:
             lines = [f"0 {NOBODY}\t{path}" for path in delete]
             for path, content in put.items():
                 blob = self.run("hash-object", "-w", "--stdin", input=content).decode().strip()
-                lines.append(f"{self._mode(parent, path)} {blob}\t{path}")
+                lines.append(f"{self._mode(parent, path, (executable or {}).get(path))} {blob}\t{path}")
             self.run("update-index", "--index-info", input="".join(f"{line}\n" for line in lines).encode(), extra=index)
             tree = self.run("write-tree", extra=index).decode().strip()
         return self._store(tree, [parent] if parent else [], branch, message)
 
-    def _mode(self, parent: str, path: str) -> str:
-        """An executable file stays one."""
+    def _mode(self, parent: str, path: str, executable: bool | None) -> str:
+        """An executable file stays one, unless its mode is given."""
+        if executable is not None:
+            return "100755" if executable else "100644"
         entry = self.text("ls-tree", parent, "--", path) if parent else ""
         return entry.partition(" ")[0] or "100644"
 

@@ -1,6 +1,8 @@
 """The API of CodeCommit, as far as people, seeding programs, dispatchers and pipelines use it.
 
-Shapes are those of botocore's model of 2015-04-13. Pull requests, comments and approval rules are not there.
+Shapes are those of botocore's model of 2015-04-13. Comments and approval rules are not there; pull requests are in
+pull_requests.py. How much a commit of the API takes: "Quotas in AWS CodeCommit" in its user guide, and what its model
+says of FileContentSizeLimitExceededException.
 """
 
 import base64
@@ -14,6 +16,7 @@ from rehearsal.emulator.codecommit.repositories import Record, announce, find
 from rehearsal.emulator.service import AwsError, Service, tag_finders
 
 Request = dict[str, Any]
+_COMMIT_FILES, _FILE_BYTES, _COMMIT_BYTES = 100, 6 * 2**20, 7 * 2**20
 Result = TypeVar("Result")
 
 codecommit = Service("codecommit", target="CodeCommit_20150413")
@@ -217,23 +220,42 @@ def get_folder(request: Request) -> Request:
 @codecommit.operation
 def create_commit(request: Request) -> Request:
     """A commit with files written and removed; a first one makes the branch."""
-    put = {
-        entry["filePath"]: base64.b64decode(entry.get("fileContent") or b"") for entry in request.get("putFiles", [])
-    }
-    gone = [entry["filePath"] for entry in request.get("deleteFiles", [])]
-    record, commit = _write(request, put, gone)
+    written, gone = request.get("putFiles", []), [entry["filePath"] for entry in request.get("deleteFiles", [])]
+    put = {entry["filePath"]: base64.b64decode(entry.get("fileContent") or b"") for entry in written}
+    _require_fit(put, gone, len(written))
+    executable = {entry["filePath"]: entry["fileMode"] == "EXECUTABLE" for entry in written if "fileMode" in entry}
+    record, commit = _write(request, put, gone, executable)
     return {"commitId": commit, "treeId": record.git.commit(commit).tree}
+
+
+def _require_fit(put: dict[str, bytes], gone: list[str], written: int) -> None:
+    """Raise AwsError for what one commit of the API does not take."""
+    if not written and not gone:
+        raise AwsError("FileEntryRequiredException", "The commit cannot be created because no files are specified")
+    if written + len(gone) > _COMMIT_FILES:
+        raise AwsError("MaximumFileEntriesExceededException", f"A commit takes at most {_COMMIT_FILES} files")
+    if len({*put, *gone}) < written + len(gone):
+        raise AwsError("SamePathRequestException", "A file is named twice")
+    sizes = [len(content) for content in put.values()]
+    if max(sizes, default=0) > _FILE_BYTES or sum(sizes) > _COMMIT_BYTES:
+        raise AwsError("FileContentSizeLimitExceededException", "A file takes 6 MB, all of a commit together 7 MB")
 
 
 @codecommit.operation
 def put_file(request: Request) -> Request:
     """A commit that writes one file."""
     content = base64.b64decode(request["fileContent"])
-    record, commit = _write(request, {request["filePath"]: content}, [])
+    record, commit = _write(request, {request["filePath"]: content}, [], unchanged="SameFileContentException")
     return {"commitId": commit, "treeId": record.git.commit(commit).tree}
 
 
-def _write(request: Request, put: dict[str, bytes], gone: list[str]) -> tuple[Record, str]:
+def _write(
+    request: Request,
+    put: dict[str, bytes],
+    gone: list[str],
+    executable: dict[str, bool] | None = None,
+    unchanged: str = "NoChangeException",
+) -> tuple[Record, str]:
     record, branch = find(request["repositoryName"]), request["branchName"]
     parent, tip = request.get("parentCommitId", ""), record.git.branches().get(branch, "")
     if tip and not parent:
@@ -242,8 +264,20 @@ def _write(request: Request, put: dict[str, bytes], gone: list[str]) -> tuple[Re
         raise AwsError("ParentCommitIdOutdatedException", f"{branch} is at {tip or 'no commit'}, not at {parent}")
     if not record.git.branches():
         record.git.set_default_branch(branch)
+    if parent:
+        _require_change(record, parent, put, gone, executable or {}, unchanged)
     message = request.get("commitMessage") or "Changed with CodeCommit"
-    return record, _moving(record, lambda: record.git.commit_files(parent, branch, message, put, gone))
+    return record, _moving(record, lambda: record.git.commit_files(parent, branch, message, put, gone, executable))
+
+
+def _require_change(
+    record: Record, parent: str, put: dict[str, bytes], gone: list[str], executable: dict[str, bool], unchanged: str
+) -> None:
+    known = set(record.git.files(parent)) if gone else set()
+    if missing := [path for path in gone if path not in known]:
+        raise AwsError("FileDoesNotExistException", f"{missing[0]} does not exist in {parent}")
+    if not gone and all(record.git.holds(parent, path, put[path], executable.get(path)) for path in put):
+        raise AwsError(unchanged, "The commit would change nothing")
 
 
 def _moving(record: Record, change: Callable[[], Result]) -> Result:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
+from sagemaker_project_kit import version
 from sagemaker_project_kit.deploy.errors import DeployError, VerifyError
 from sagemaker_project_kit.deploy.settings import STAGES
 
@@ -35,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one verb; 0 if it succeeded, 1 with one clear message if not, 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
+        version.require_pinned(Path())
         verb: Callable[[argparse.Namespace], None] = options.verb
         verb(options)
     except KeyboardInterrupt:
@@ -51,7 +53,7 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     """Errors whose message is written for the person who reads it; anything else keeps its traceback."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    return (DeployError, ClientError, BotoCoreError)
+    return (DeployError, version.KitVersionError, ClientError, BotoCoreError)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from sagemaker_project_kit import version
+
 STATE = Path(".local")
 
 
@@ -26,8 +28,9 @@ def main(argv: list[str] | None = None) -> int:
 
     signal.signal(signal.SIGTERM, _terminate)
     try:
+        version.require_pinned(Path())
         return int(arguments.command(arguments))
-    except LocalError as error:
+    except (LocalError, version.KitVersionError) as error:
         print(f"local: {error}", file=sys.stderr)
         return 2
     except OSError as error:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sagemaker_project_kit import version
 from sagemaker_project_kit.pipeline import freshness
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one verb; 0 if it succeeded, 1 with one clear message if not, 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
+        version.require_pinned(ROOT)
         verb: Callable[[argparse.Namespace], object] = options.verb
         verb(options)
     except KeyboardInterrupt:
@@ -65,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 def _expected_errors() -> tuple[type[Exception], ...]:
     """Errors whose message is written for the person who reads it; anything else keeps its traceback."""
     known = {
+        "sagemaker_project_kit.version": ["KitVersionError"],
         "sagemaker_project_kit.pipeline.settings": ["SettingsError"],
         "sagemaker_project_kit.pipeline.wheels": ["WheelsError"],
         "sagemaker_project_kit.pipeline.validation": ["DefinitionError"],
@@ -155,7 +158,9 @@ def _upsert(options: argparse.Namespace) -> tuple["Settings", Any]:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from sagemaker_project_kit.pipeline import aws
+    import boto3
+
+    from sagemaker_project_kit.pipeline import aws, joblogs
 
     settings, sagemaker = _upsert(options)
     champion = aws.champion(sagemaker, settings.model_package_group)
@@ -168,7 +173,9 @@ def _run(options: argparse.Namespace) -> None:
         for steps in aws.watch(sagemaker, execution):
             print(" · ".join(f"{step.name} {step.status}" for step in steps), flush=True)
     except aws.ExecutionFailedError as error:
-        raise (champion.explain(error) if champion else error) from None
+        logs = boto3.client("logs", region_name=settings.environment.region, config=aws.PATIENT)
+        told = joblogs.explain(logs, error)
+        raise (champion.explain(told) if champion else told) from None
     print(f"Succeeded: a new version in model package group {settings.model_package_group} waits for approval.")
 
 

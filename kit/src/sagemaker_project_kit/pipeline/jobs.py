@@ -208,4 +208,4 @@ def _metric_definitions(model: Model, metric: str) -> list[dict[str, str]] | Non
     """
     if model.is_built_in:
         return None
-    return [{"Name": f"validation:{metric}", "Regex": rf"^\[[0-9]+\].*validation-{re.escape(metric)}:(\S+)"}]
+    return [{"Name": f"validation:{metric}", "Regex": rf"\[[0-9]+\].*validation-{re.escape(metric)}:(\S+)"}]

@@ -15,9 +15,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from sagemaker_project_kit import variables
+from sagemaker_project_kit import __version__, variables
 from sagemaker_project_kit.names import PROJECT_NAME_LENGTH, is_name
-from sagemaker_project_kit.pipeline import facts
+from sagemaker_project_kit.pipeline import facts, wheels
 from sagemaker_project_kit.pipeline.sources import TEAM
 from sagemaker_project_kit.pipeline.tables import Model, Settings, Table
 from sagemaker_project_runtime.steps.known_metrics import METRICS, MetricError, is_known, names
@@ -28,6 +28,10 @@ FIRST_TRY: dict[str, tuple[str, float]] = {
     "multiclass": ("accuracy", 0.0),
     "regression": ("r2", 0.0),
 }
+
+# A key of project.toml that an older kit knew → what to do: {"train.spot": "say it with [train] capacity"}.
+# It stays here for good: somebody may come from any older version.
+DROPPED: dict[str, str] = {}
 
 
 class SettingsError(Exception):
@@ -63,6 +67,11 @@ def load(root: Path, environ: Mapping[str, str] = os.environ, override: Override
         tables["project"] = project | answered
     where = "{key}" if override and override.data else "project.toml [data] {key}"
     model, problems = facts.read(root / TEAM / facts.FILE)
+    try:
+        pinned = {pin.name: pin.version for pin in wheels.read_pins(root)}
+        model = model and model.model_copy(update={"wheel_version": pinned.get(model.framework, "")})
+    except wheels.WheelsError as error:
+        problems.append(str(error))
     problems += [*_metric_problems(tables), *_hyperparameter_problems(tables, model)]
     problems += [*_column_problems(root, tables, where), *_network_problems(environ)]
     if "model" in tables:
@@ -137,7 +146,11 @@ def _describe(problem: Any, tables: dict[str, Any]) -> str:
     if path[:1] == ["environment"]:
         where = f"environment variable for {key}"
     if problem["type"] == "extra_forbidden":
-        return f"{where}: unknown key{_nearest(key, _known_keys(path[:-1]))}"
+        if instead := DROPPED.get(".".join(path)):
+            return f"{where}: version {__version__} of the kit has dropped this key: {instead}"
+        hint = _nearest(key, _known_keys(path[:-1]))
+        newer = "" if "did you mean" in hint else f" (a newer kit than {__version__} may know it: type cruft update)"
+        return f"{where}: unknown key{hint}{newer}"
     if problem["type"] == "missing":
         return f"{where}: is missing"
     message = problem["msg"].removeprefix("Value error, ")

@@ -13,6 +13,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -25,7 +26,7 @@ from sagemaker_project_runtime.serving.inference import Model, Refusal, input_fn
 from sagemaker_project_runtime.serving.payload import CSV
 from sagemaker_project_runtime.serving.transformation import Target, TransformationError
 from sagemaker_project_runtime.serving.values import category, number, shown
-from sagemaker_project_runtime.steps import errors, gate, interface, known_metrics, metrics
+from sagemaker_project_runtime.steps import champion, errors, gate, interface, known_metrics, metrics
 from sagemaker_project_runtime.steps.errors import EvaluationError, TrainingError
 from sagemaker_project_runtime.steps.gate import Bar, Champion
 
@@ -84,8 +85,9 @@ def as_csv(rows: Sequence[Sequence[str]]) -> bytes:
     return text.getvalue().encode("utf-8")
 
 
-def load(directory: Path) -> Model:
-    """The model in the folder's model.tar.gz. Raises EvaluationError when there is none that this project trained."""
+@contextmanager
+def unpacked(directory: Path) -> Iterator[Path]:
+    """What is in the folder's model.tar.gz. Raises EvaluationError when there is none that can be unpacked safely."""
     archive = directory / ARCHIVE
     if not archive.is_file():
         raise EvaluationError(f"{directory} holds no {ARCHIVE}: it must be the folder with a training job's model.")
@@ -93,11 +95,17 @@ def load(directory: Path) -> Model:
         try:
             with tarfile.open(archive) as tar:
                 _extract(tar, Path(folder))
-            return model_fn(folder)
         except (tarfile.TarError, EOFError, OSError) as error:
             raise EvaluationError(f"{archive.name} cannot be unpacked: {error}.") from error
-        except (TransformationError, TrainingError) as error:
-            raise EvaluationError(str(error)) from error
+        yield Path(folder)
+
+
+def load(folder: Path) -> Model:
+    """The unpacked model. Raises EvaluationError when it is none that this project trained."""
+    try:
+        return model_fn(str(folder))
+    except (TransformationError, TrainingError) as error:
+        raise EvaluationError(str(error)) from error
 
 
 def _extract(tar: tarfile.TarFile, folder: Path) -> None:
@@ -119,12 +127,16 @@ def score(model: Model, test: RawRows) -> NDArray[np.float64]:
     for position, body in enumerate(test.payloads()):
         prediction = predict_fn(input_fn(body, CONTENT_TYPE), model)
         if isinstance(prediction, Refusal):
-            where = f" (rows counted from {position * CHUNK_ROWS + 1})" if position else ""
-            raise EvaluationError(f"it refuses the test rows{where}: {prediction.error}")
+            raise EvaluationError(_refused(position, prediction.error))
         scores.append(prediction.scores.astype(np.float64))
     if not scores:
         raise EvaluationError(f"{test.path.name} holds no rows: give the split a larger share for the test.")
     return np.concatenate(scores)
+
+
+def _refused(payload: int, error: str) -> str:
+    where = f" (rows counted from {payload * CHUNK_ROWS + 1})" if payload else ""
+    return f"it refuses the test rows{where}: {error}"
 
 
 def judge_champion(
@@ -134,26 +146,47 @@ def judge_champion(
     if not (directory / ARCHIVE).is_file():
         return Champion(present=False)
     try:
-        champion = load(directory)
-        _check_same_task(champion.transformation.target, target)
-        found = metrics.values(target.problem_type, labels, score(champion, test))
+        with unpacked(directory) as folder:
+            found = metrics.values(target.problem_type, labels, _scores_of_champion(folder, target, test))
         return Champion(present=True, value=found[metric])
     except EvaluationError as error:
         return Champion(present=True, reason=str(error))
 
 
-def _check_same_task(champion: Target, challenger: Target) -> None:
-    for what in ("name", "problem_type", "classes"):
-        theirs, ours = getattr(champion, what), getattr(challenger, what)
-        if theirs != ours:
-            raise EvaluationError(f"its target's {what} is {shown(theirs)}, the new model's is {shown(ours)}")
+def _scores_of_champion(folder: Path, challenger: Target, test: RawRows) -> NDArray[np.float64]:
+    """Its scores for the same question; by its own code where that is not ours."""
+    if champion.has_our_code(folder):
+        model = load(folder)
+        _check_same_task(_named(model.transformation.target), challenger)
+        return score(model, test)
+    answers = champion.ask(folder, test.payloads())
+    _check_same_task(answers.target, challenger)
+    if answers.scores is None:
+        raise EvaluationError(_refused(answers.refusal["body"], answers.refusal["error"]))
+    return answers.scores
+
+
+def _check_same_task(standing: dict[str, Any], challenger: Target) -> None:
+    for what, ours in _named(challenger).items():
+        if standing[what] != ours:
+            raise EvaluationError(f"its target's {what} is {shown(standing[what])}, the new model's is {shown(ours)}")
+
+
+def _named(target: Target) -> dict[str, Any]:
+    return {"name": target.name, "problem_type": target.problem_type, "classes": list(target.classes)}
 
 
 def evaluate(
     model_dir: Path, test_dir: Path, champion_dir: Path, bar: Bar, output: Path
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Write evaluation/ and contract/ into `output`; returns evaluation.json and gate.json. Raises EvaluationError."""
-    model, test = load(model_dir), RawRows.find(test_dir)
+    with unpacked(model_dir) as folder:
+        return _judge(load(folder), RawRows.find(test_dir), champion_dir, bar, output)
+
+
+def _judge(
+    model: Model, test: RawRows, champion_dir: Path, bar: Bar, output: Path
+) -> tuple[dict[str, Any], dict[str, Any]]:
     target = model.transformation.target
     _check_metric(target.problem_type, bar.metric)
     labels, scores = test.labels(target), score(model, test)
@@ -162,8 +195,8 @@ def evaluate(
     if bar.metric not in values:
         raise EvaluationError(f"{bar.metric} is undefined on the {len(labels)} test rows: they need more variety.")
     guess = metrics.constant_guesses(target.problem_type, labels).get(bar.metric)
-    champion = judge_champion(champion_dir, target, test, labels, bar.metric)
-    verdict = gate.decide(target.problem_type, bar, values[bar.metric]["value"], guess, champion)
+    standing = judge_champion(champion_dir, target, test, labels, bar.metric)
+    verdict = gate.decide(target.problem_type, bar, values[bar.metric]["value"], guess, standing)
     _write(output / "evaluation" / "evaluation.json", found)
     _write(output / "evaluation" / "gate.json", verdict)
     _write(output / "evaluation" / "model.json", model.framework._asdict())
