@@ -1,6 +1,7 @@
 """What the SDK writes: offline, always the same, valid for SageMaker's API, and only when it must."""
 
 import copy
+import importlib
 import json
 import os
 import re
@@ -216,7 +217,7 @@ def test_a_step_that_asks_for_what_is_not_there_is_told_what_is(load: Load, case
     ask, sentence = ASKS[case]
     settings = load()
     with offline():
-        from model_build.pipeline import preprocess
+        preprocess = importlib.import_module("model_build.pipeline").preprocess
 
         from sagemaker_project_kit.pipeline.context import StepOrderError
         from sagemaker_project_kit.pipeline.context import definition as make
