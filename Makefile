@@ -13,10 +13,10 @@ SCANNER := .venv/scanners/$(notdir $(BIN))/python
 EMULATOR := .venv/emulator/$(notdir $(BIN))/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install kit lock hooks demo laptop test check bake publish create upgrade delete doctor faults bench clean
+.PHONY: help install kit lock hooks demo laptop test test-slow check bake publish create upgrade delete doctor faults bench clean
 
 help: ## list these verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
 
 install: .venv/kit.installed ## set up .venv; every verb does it when needed
 
@@ -54,15 +54,31 @@ demo: install .venv/emulator.installed ## a project's whole life on an emulated 
 laptop: install ## a team's first minutes: bake a project, train, approve and serve its model, check the answers over HTTP
 	@$(PY) -m scripts.laptop
 
-test: install .venv/scanners.installed .venv/emulator.installed ## every test, the generated project's own included
-	$(PY) -m pytest
+# Each test is in one group: that of its marker, or the quick ones. conftest.py says which stay in one process; faults are
+# played side by side already.
+SLOW := story faults bake
+PYTEST := $(PY) -m pytest
+SPREAD := --numprocesses auto --dist loadgroup
+READY := install .venv/scanners.installed .venv/emulator.installed
+
+test: $(READY) ## every quick test, of the kit and of the template
+	$(PYTEST) $(SPREAD) -m 'not templates$(SLOW:%= and not %)'
+
+test-slow: $(SLOW:%=test-%) ## every other test: both stories, all faults, a fresh project's own checks
+
+.PHONY: $(SLOW:%=test-%)
+test-story test-bake: $(READY)
+	$(PYTEST) $(SPREAD) -m $(@:test-%=%)
+
+test-faults: $(READY)
+	$(PYTEST) -m faults
 
 check: install .venv/scanners.installed .venv/emulator.installed ## style, types and the CloudFormation templates
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	MYPYPATH=kit/src $(PY) -m mypy --config-file '$(PROJECT)/pyproject.toml' hooks scripts tests service_catalog rehearsal kit/src kit/tests
 	cd '$(PROJECT)' && '$(CURDIR)/$(PY)' -m mypy
-	$(PY) -m pytest -q tests/infrastructure
+	$(PYTEST) $(SPREAD) -m templates
 
 bake: install ## a project with the default answers, afresh in build/bake/
 	@$(PY) -m scripts.bake build/bake
@@ -80,6 +96,10 @@ upgrade: install ## a project to the newest version of the product: infrastructu
 
 delete: install ## a project with everything that was made for it; NAME=churn, ARGS=--plan shows what goes and what stays
 	@$(PY) -m service_catalog delete $(ARGS) $(if $(NAME),-- "$$NAME")
+
+.PHONY: templates
+templates: install ## the CloudFormation templates, joined from their parts, as files in build/templates/ to look at
+	@$(PY) -m service_catalog templates
 
 doctor: install ## what is missing in the AWS account, with the commands that mend it
 	@$(PY) -m service_catalog doctor $(ARGS)

@@ -263,7 +263,7 @@ def _newest_model(project: Path) -> Path:
     """The model of the newest run; a first run makes one."""
     if not any((project / ".local" / "s3").rglob("model.tar.gz")):
         seconds(["make", "run"], project)
-    return max((project / ".local" / "s3").rglob("model.tar.gz"), key=lambda path: path.stat().st_mtime)
+    return max((project / ".local" / "s3").rglob("model.tar.gz"), key=lambda path: (path.stat().st_mtime_ns, str(path)))
 
 
 def _one_row(project: Path) -> str:

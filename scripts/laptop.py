@@ -39,7 +39,8 @@ def step(title: str) -> Iterator[None]:
 
 def newest_package(project: Project) -> Record:
     """The model package that was registered last, from the project's registry."""
-    files = sorted((project.path / ".local" / "registry").glob("*/[0-9]*.json"), key=lambda path: path.stat().st_mtime)
+    packages = (project.path / ".local" / "registry").glob("*/[0-9]*.json")
+    files = sorted(packages, key=lambda path: (path.stat().st_mtime_ns, int(path.stem)))
     if not files:
         raise ProjectError(f"`make run` registered no model in {project.path}.")
     return json.loads(files[-1].read_text(encoding="utf-8"))  # type: ignore[no-any-return]

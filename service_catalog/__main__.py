@@ -1,7 +1,7 @@
 """python -m service_catalog publish | create | upgrade | delete | doctor: our project inside SageMaker Studio.
 
-Each verb shows what it would change with --plan and changes nothing then; each can be stopped at any moment and run
-again, and run twice at once.
+`templates` writes files to look at. Each other verb shows what it would change with --plan and changes nothing then;
+each can be stopped at any moment and run again, and run twice at once.
 """
 
 import argparse
@@ -74,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_delete(verbs.add_parser("delete", help="a project with everything that was made for it"))
     _add_doctor(verbs.add_parser("doctor", help="what is missing in the account, with the commands that mend it"))
+    words = "the CloudFormation templates, joined from their parts, as files to look at"
+    verbs.add_parser("templates", help=words).set_defaults(verb=_templates)
     return parser
 
 
@@ -261,6 +263,14 @@ def _doctor(options: argparse.Namespace) -> int:
     patient = doctor.Patient(account, options.product, _stage_accounts(options), options.channel)
     found = doctor.doctor(patient, console)
     return int(any(finding.level == "bad" for finding in found))
+
+
+def _templates(_: argparse.Namespace) -> int:
+    from service_catalog import joiner
+
+    for path in joiner.write(joiner.BUILT):
+        _say(str(path))
+    return 0
 
 
 # --- helpers of the verbs --------------------------------------------------------------------------------------------

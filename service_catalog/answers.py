@@ -7,10 +7,9 @@ from typing import Any
 
 from service_catalog import rules
 from service_catalog.errors import InputError, nearest
+from service_catalog.patterns import PROJECT_NAME, PROJECT_NAME_LENGTH
 
 FILLED_IN = ("SageMakerProjectName", "SageMakerProjectId")
-PROJECT_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}")
-NAME_LENGTH = 32
 
 
 @dataclass(frozen=True)
@@ -118,9 +117,9 @@ def _problems(known: Mapping[str, Question], answers: Mapping[str, str]) -> Iter
 
 def check_name(name: str) -> None:
     """Raises InputError for a name that SageMaker would refuse for a project; it may begin with a digit."""
-    if len(name) > NAME_LENGTH:
-        raise InputError(f"{name!r} has {len(name)} characters: a project's name has at most {NAME_LENGTH}.")
-    if not PROJECT_NAME.fullmatch(name):
+    if len(name) > PROJECT_NAME_LENGTH:
+        raise InputError(f"{name!r} has {len(name)} characters: a project's name has at most {PROJECT_NAME_LENGTH}.")
+    if not re.fullmatch(PROJECT_NAME, name):
         raise InputError(
             f"{name!r} is no name for a project: letters a-z, digits and dashes, a letter or digit at both ends."
         )

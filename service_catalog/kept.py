@@ -98,8 +98,8 @@ def _other_regions(account: Account) -> list[str]:
 
 def _say(account: Account) -> str:
     return (
-        f"say them, --stage-account staging=ID --stage-account prod=ID ({account.id} if they are in this account), "
-        f"and --organization if there is one."
+        f"say them, {' '.join(f'--stage-account {stage}=ID' for stage in names.STAGES)} ({account.id} if they are in "
+        f"this account), and --organization if there is one."
     )
 
 

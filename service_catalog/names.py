@@ -6,11 +6,13 @@ unique in an account and region, the name only among projects that exist.
 
 from dataclasses import dataclass
 
-STAGES = ("staging", "prod")
-STAGE_PARAMETERS = {"staging": "StagingAccountId", "prod": "ProdAccountId"}  # of the product
+from service_catalog import stages
+
+STAGES = tuple(stage.name for stage in stages.IN_ORDER)
+STAGE_PARAMETERS = {stage.name: f"{stage.words['Stage']}AccountId" for stage in stages.IN_ORDER}  # of the product
 STAGE_PURPOSES = ("deploy", "cloudformation", "endpoint", "verify")  # of a stage's roles
 CONCERNS = ("endpoint", "scaling", "api", "batch", "monitoring")
-BUILDS = ("train", "release", "verify-staging", "confirm", "verify-prod", "seed")
+BUILDS = ("train", "release", *(f"verify-{stage}" for stage in STAGES), "confirm", "seed")
 ROLES = ("pipeline", "train", "release", "verify", "jobs", "dispatcher", "scheduler", "seed")
 
 PATH = "/sagemaker-projects/"

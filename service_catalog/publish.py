@@ -9,11 +9,12 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 from rich.console import Console
 
 from scripts.kit import VENDOR
-from service_catalog import foundations, names, plan, seed
+from service_catalog import foundations, joiner, names, plan, seed
 from service_catalog.answers import Question
 from service_catalog.aws.account import Account
 from service_catalog.aws.packages import PACKAGE, Index
@@ -25,7 +26,7 @@ from service_catalog.kept import Kept
 from service_catalog.offering import Offering, Words
 from service_catalog.plan import Change
 from service_catalog.progress import Progress, Watch
-from service_catalog.release import FOLDER, Place, Release, Source
+from service_catalog.release import Place, Release, Source
 
 CATALOG, S3 = "catalog", "s3"
 # The word for "in no organization any more": not to name one keeps the one of the newest version.
@@ -183,7 +184,7 @@ def _by_somebody_else(stage: str, tooling: Account, source: Source, wish: Wish) 
     values = _stage_values(stage, tooling, source, wish)
     overrides = shlex.join(f"{key}={value}" for key, value in sorted(values.items()))
     typed = (
-        f"# with {FOLDER / source.stage.name}, in the folder where that file is:\n"
+        f"# with {joiner.BUILT / source.stage.name}, which `make templates` writes, in the folder where that file is:\n"
         f"aws cloudformation deploy --stack-name {names.stage_stack(stage)} --template-file {source.stage.name} "
         f"--capabilities CAPABILITY_NAMED_IAM --region {tooling.region} --parameter-overrides {overrides}"
     )
@@ -227,8 +228,11 @@ def _require_sense(accounts: Sequence[Account], wish: Wish) -> None:
         problems.append(
             "stages in other accounts belong to one tooling account: publish each with a --profile of its own"
         )
-    if len(elsewhere) == 2 and ids["staging"] == ids["prod"]:
-        problems.append(f"staging and prod are both {ids['prod']}: give each an account of its own, or keep both here")
+    problems += [
+        f"{one} and {other} are both {ids[one]}: give each an account of its own, or keep both here"
+        for one, other in combinations(elsewhere, 2)
+        if ids[one] == ids[other]
+    ]
     if problems:
         raise InputError(problems)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.bake import ROOT
-from service_catalog import names, seed
+from service_catalog import joiner, names, seed
 from service_catalog.aws.account import Account
 from service_catalog.aws.buckets import url
 from service_catalog.aws.catalog import Published, Version
@@ -20,9 +20,7 @@ from service_catalog.errors import InputError
 from service_catalog.seed import Seed
 from service_catalog.template import BODY_BYTES, OBJECT_BYTES, Template
 
-FOLDER = Path(__file__).parent
 _VERSION = re.compile(r"[\w.+-]{1,64}")
-_OPTIONAL = ("staging account", "prod account", "organization")
 
 
 @dataclass(frozen=True)
@@ -36,12 +34,9 @@ class Source:
     seed: Seed
 
     @classmethod
-    def read(cls, folder: Path = FOLDER, root: Path = ROOT) -> "Source":
-        """Bake the seed, read and measure the templates. Raises SourceError."""
-        product, portfolio, stage = (
-            Template(f"{name}.yaml", (folder / f"{name}.yaml").read_text(encoding="utf-8"))
-            for name in ("product", "portfolio", "stage")
-        )
+    def read(cls, root: Path = ROOT) -> "Source":
+        """Bake the seed, join and measure the templates. Raises SourceError."""
+        product, portfolio, stage = map(joiner.template, joiner.NAMES)
         for template, limit in ((product, OBJECT_BYTES), (portfolio, BODY_BYTES), (stage, BODY_BYTES)):
             template.require_size(limit)
             template.require_policies()

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from service_catalog import layout, names, plan, rules
 from service_catalog.answers import FILLED_IN, Form
+from service_catalog.stages import IN_ORDER
 
 _SEED = ("SeedBucket", "SeedKey")
 _KINDS = 8
@@ -61,10 +62,8 @@ class Sheet:
         yield "name", f"{self.name}; SageMaker chooses the id, and both stand in the names of what is made"
         yield "repository", self._repository()
         yield from self._resources()
-        yield (
-            "models",
-            f"staging in {self._account('StagingAccountId')}, production in {self._account('ProdAccountId')}",
-        )
+        places = zip(IN_ORDER, names.STAGE_PARAMETERS.values(), strict=True)
+        yield "models", ", ".join(f"{stage.title.lower()} in {self._account(name)}" for stage, name in places)
         yield "starts", self._starts()
         if email := self.value("AlertEmail"):
             yield "e-mail", f"{email} is asked to confirm, and then to approve production, and hears of failures"

@@ -7,7 +7,7 @@ import pytest
 from scripts.bake import bake
 from scripts.project import Project
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.bake
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,11 @@
 
 import os
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from kit.tests.waiting import until
 from scripts.bake import tracked_files
 from scripts.laptop import csv_text, read_csv, read_json, read_lines, same
 from scripts.project import Project, ProjectError, environment, running
@@ -29,13 +29,19 @@ def is_running(process: int) -> bool:
     return True
 
 
+def noted(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
+
+
 def test_a_block_that_is_interrupted_takes_its_processes_along(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), running([sys.executable, "-c", PARENT], tmp_path) as parent:
-        while not (tmp_path / "child").exists():
-            time.sleep(0.01)
+        child = int(until(lambda: noted(tmp_path / "child")))
         raise KeyboardInterrupt
     assert parent.returncode is not None
-    assert not is_running(int((tmp_path / "child").read_text()))
+    assert not is_running(child)
 
 
 def test_nothing_of_our_make_reaches_a_project(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,21 +2,28 @@
 
 import ast
 import functools
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from kit.tests.places import SOURCES
+from kit.tests.places import PROJECT, SOURCES
 
 KIT = SOURCES / "sagemaker_project_kit"
 RUNTIME = SOURCES / "sagemaker_project_runtime"
 PARTS = ("pipeline", "deploy", "local")
 # What the parts may not import, beside each other, the runtime and the project.
 FOREIGN = {"pipeline": set(), "deploy": {"sagemaker", "pydantic"}, "local": {"sagemaker", "boto3", "pydantic"}}
-# The one exception: the definition ships the runtime's files, and asks the package where they are.
-SHIPS = {"pipeline/sources.py": {"sagemaker_project_runtime"}}
-USES_SDK = {"blocks.py", "session.py"}
+# What every part may use: rules that have one home, in plain Python.
+SHARED = {"names", "variables", "version"}
+# The exceptions: the definition ships the runtime's files, and asks the package where they are; and project.toml may
+# name the metrics that the runtime knows, of which the part about names imports nothing else.
+RUNTIME_TOO = {
+    f"pipeline/{name}": {"sagemaker_project_runtime"} for name in ("gates.py", "settings.py", "sources.py", "tables.py")
+}
+KNOWN_METRICS = "sagemaker_project_runtime.steps.known_metrics"
+USES_SDK = {"context.py", "gates.py", "jobs.py", "registration.py", "session.py"}
 INSIDE_JOBS = {"numpy", "xgboost", "sagemaker_project_runtime"}
 
 
@@ -43,11 +50,28 @@ def test_parts_keep_to_themselves(part: str) -> None:
     for path in files:
         name = path.relative_to(KIT).as_posix()
         parts = {module.split(".")[1] for module in imported(path) if module.startswith("sagemaker_project_kit.")}
-        assert parts <= {part, "version"}, name
-        assert packages(path) & foreign <= SHIPS.get(name, set()), name
+        assert parts <= {part, *SHARED}, name
+        assert packages(path) & foreign <= RUNTIME_TOO.get(name, set()), name
+        assert {module for module in imported(path) if module.startswith("sagemaker_project_runtime.")} <= {
+            KNOWN_METRICS
+        }, name
 
 
-def test_only_two_files_use_the_sdk() -> None:
+@pytest.mark.parametrize("path", [KIT / f"{name}.py" for name in sorted(SHARED)], ids=lambda path: path.stem)
+def test_what_parts_share_is_plain(path: Path) -> None:
+    assert packages(path) <= {*sys.stdlib_module_names, "sagemaker_project_kit"}
+
+
+def test_looking_for_a_metric_loads_nothing_heavy() -> None:
+    code = (
+        f"import sys, {KNOWN_METRICS} as known; assert known.is_known('auc', 'binary') and known.is_minimized('rmse');"
+        "print(sorted({'numpy', 'xgboost', 'pandas', 'model_build.evaluate'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT)
+    assert done.stdout.strip() == "[]"
+
+
+def test_only_what_makes_steps_uses_the_sdk() -> None:
     assert {path.name for path in (KIT / "pipeline").rglob("*.py") if "sagemaker" in packages(path)} == USES_SDK
 
 

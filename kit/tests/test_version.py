@@ -1,5 +1,6 @@
 """A kit that is older or newer than the project says so in one sentence, before anything else."""
 
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -72,6 +73,7 @@ def test_every_part_looks_before_it_does_anything(
 def read(folder: Path, addition: str) -> list[str]:
     """The problems with a project.toml that has one more line in [evaluate]."""
     (folder / "project.toml").write_text(TOML + addition + "\n", encoding="utf-8")
+    shutil.copytree(PROJECT / "model_build", folder / "model_build", dirs_exist_ok=True)
     (folder / "data").mkdir(exist_ok=True)
     (folder / "data" / "customers.csv").write_text("tenure,churn\n1,Yes\n", encoding="utf-8")
     with pytest.raises(settings.SettingsError) as caught:

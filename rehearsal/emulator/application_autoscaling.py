@@ -8,7 +8,19 @@ import re
 import time
 from typing import Any
 
-from rehearsal.emulator.service import AwsError, Service, Store, account, caller_client, client, new_id, pages, region
+from rehearsal.emulator import seams
+from rehearsal.emulator.service import (
+    AwsError,
+    Service,
+    Store,
+    account,
+    caller,
+    caller_client,
+    client,
+    new_id,
+    pages,
+    region,
+)
 
 autoscaling = Service("application-autoscaling", target="AnyScaleFrontendService")
 Document = dict[str, Any]
@@ -55,9 +67,33 @@ def _variant(request: Document) -> Document:
     return {**found, "EndpointName": match[1]}
 
 
+def _require_rights(request: Document) -> None:
+    """Try what the caller may do with the target and with alarms, before anything is done. Raises ValidationException.
+
+    "Permissions validation for Application Auto Scaling API calls on target resources", its user guide. It names no
+    alarm yet; that CloudWatch describes alarms with alarm:* say its denials.
+    """
+    key = seams.caller_key.get()
+    if not seams.enforced() or not seams.session(key):
+        return
+    place = f"{region()}:{account()}"
+    endpoint = f"arn:aws:sagemaker:{place}:endpoint/{request['ResourceId'].split('/')[1].lower()}"
+    wanted = {
+        "sagemaker:DescribeEndpoint": endpoint,
+        "sagemaker:UpdateEndpointWeightsAndCapacities": endpoint,
+        "cloudwatch:PutMetricAlarm": "*",
+        "cloudwatch:DeleteAlarms": "*",
+        "cloudwatch:DescribeAlarms": f"arn:aws:cloudwatch:{place}:alarm:*",
+    }
+    missing = [action for action, resource in wanted.items() if not seams.decide(key, action, resource, {}).allowed]
+    if missing:
+        raise AwsError("ValidationException", f"{caller()} is not authorized to perform: {', '.join(missing)}")
+
+
 @autoscaling.operation
 def register_scalable_target(request: Document) -> Document:
     """A target, or new bounds of one."""
+    _require_rights(request)
     place, known = _place(request), targets.get(_place(request)) or {}
     variant = _variant(request)
     least, most = (request.get(name, known.get(name)) for name in ("MinCapacity", "MaxCapacity"))
@@ -116,6 +152,7 @@ def describe_scalable_targets(request: Document) -> Document:
 @autoscaling.operation
 def put_scaling_policy(request: Document) -> Document:
     """A policy of a target that is registered."""
+    _require_rights(request)
     place = _place(request)
     if place not in targets:
         raise _missing("scalable target", request)

@@ -79,12 +79,12 @@ def caller_client(service: str) -> Any:
 def assume(role: str, principal: str | None = None, source: str = "") -> tuple[str, str, str]:
     """Access key, secret and session token of a role, as `principal` gets them; see client."""
     known = _sessions.get((role, principal, source))
-    if known and known[0] > time.time() and seams.session(known[1][0]):
+    if known and known[0] > time.monotonic() and seams.session(known[1][0]):
         return known[1]
     if seams.enforced():
         _require_trust(role, principal, source)
     credentials = _new_session(role, (principal or "rehearsal").split(".")[0])
-    _sessions[role, principal, source] = time.time() + SESSION_SECONDS / 2, credentials
+    _sessions[role, principal, source] = time.monotonic() + SESSION_SECONDS / 2, credentials
     return credentials
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .provisioning import Context
+from .reference import UNSCOPED
 from .seams import ResourceCall, account, region, role_arn
 from .seams import role as role_record
 
@@ -27,7 +28,6 @@ class Needs:
     update: tuple[str, ...] = ()
     properties: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     passes: Mapping[str, str] = field(default_factory=dict)
-    unscoped: tuple[str, ...] = ()
 
 
 def _own(service: str, kind: str, name: str, *, regional: bool = True) -> Callable[[Properties, str], str]:
@@ -128,7 +128,6 @@ TABLE: dict[str, Needs] = {
         ("kms:ScheduleKeyDeletion",),
         ("kms:DescribeKey",),
         properties={"EnableKeyRotation": ("kms:EnableKeyRotation", ""), "Tags": ("kms:TagResource", "")},
-        unscoped=("kms:CreateKey",),
     ),
     "AWS::CodeCommit::Repository": Needs(
         _own("codecommit", "", "RepositoryName"),
@@ -256,7 +255,7 @@ def needs_of(call: ResourceCall, context: Context) -> Iterator[Need]:
     resource = needs.arn(call.properties, generated)
     for action in _actions(needs, call):
         keys = _keys(call, context, action)
-        yield action, "*" if action in needs.unscoped else resource, keys
+        yield action, "*" if action in UNSCOPED else resource, keys
     if call.operation != "delete":
         yield from _passed(needs, call)
     yield from _attachments(call, resource)
@@ -273,7 +272,14 @@ def _actions(needs: Needs, call: ResourceCall) -> list[str]:
             actions.append(pair[position])
     if call.type == "AWS::IAM::Role" and call.operation == "update":
         actions += _role_update(call)
+    if call.type == "AWS::SNS::Topic" and _without(call.old, call.properties) and call.operation == "update":
+        actions.append("sns:Unsubscribe")
     return actions
+
+
+def _without(old: Properties, new: Properties) -> list[Any]:
+    """The subscriptions of a topic that an update takes away."""
+    return [each for each in old.get("Subscription") or [] if each not in (new.get("Subscription") or [])]
 
 
 def _role_update(call: ResourceCall) -> list[str]:

@@ -24,20 +24,20 @@ from typing import IO, Any, Literal, cast
 import ministack.app as app  # type: ignore[import-not-found]
 import yaml
 from ministack.core import iam_actions, iam_evaluator, persistence, responses, router  # type: ignore[import-not-found]
-from ministack.services import cloudwatch, eventbridge, s3, scheduler, sts  # type: ignore[import-not-found]
+from ministack.services import apigateway_v1, cloudwatch, eventbridge, s3, scheduler, sts  # type: ignore[import-not-found]
 from ministack.services.cloudformation import (  # type: ignore[import-not-found]
     _stacks,
     changesets,
     engine,
     handlers,
     helpers,
-    language_extensions,
     provisioners,
     stacks,
 )
 
-from . import evaluator
+from . import evaluator, senders
 from .evaluator import Guard, Request
+from .reference import UNSCOPED
 
 Document = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
@@ -608,20 +608,6 @@ def _document(parameters: Document, body_key: str, url_key: str, label: str) -> 
 helpers._resolve_document = _document
 
 
-_expand_language = language_extensions._expand
-
-
-def _expand_references(node: Any, bindings: Document, context: Any, ids: bool = False) -> Any:
-    """AWS::LanguageExtensions takes a function inside Ref (template reference, Transforms); ministack only Fn::Sub."""
-    if isinstance(node, dict) and list(node) == ["Ref"] and isinstance(node["Ref"], dict):
-        with contextlib.suppress(language_extensions._Unresolved):
-            return {"Ref": language_extensions._value(node["Ref"], bindings, context)}
-    return _expand_language(node, bindings, context, ids)
-
-
-language_extensions._expand = _expand_references
-
-
 # Short forms that ministack's YAML reader lacks; CloudFormation takes them (cfn-lint issue 979, CDK's bootstrap).
 RULE_FUNCTIONS = ("Contains", "EachMemberEquals", "EachMemberIn", "RefAll", "ValueOf", "ValueOfAll")
 for _name in RULE_FUNCTIONS:
@@ -668,6 +654,26 @@ def template_outputs(text: str) -> dict[str, Document]:
     return dict(_template(text).get("Outputs") or {})
 
 
+TemplateUse = Callable[[Document, str], "str | None"]
+_may_use: list[TemplateUse] = []
+
+
+def before_stack(function: TemplateUse) -> None:
+    """Let function(template, the service role's ARN or nothing) say why no stack may be made of a template."""
+    _may_use.append(function)
+
+
+def _template_refused(parameters: Document) -> Response | None:
+    """What CreateStack, UpdateStack and CreateChangeSet answer instead of looking at a template any further."""
+    given = {name: value[0] if isinstance(value, list) else value for name, value in parameters.items()}
+    body, _ = helpers._resolve_document(parameters, "TemplateBody", "TemplateURL", "Template")
+    if not body or template_problem(body):
+        return None  # They say themselves what is wrong with it, or that there is none.
+    template, role = _template(body), str(given.get("RoleARN") or "")
+    refusal = next((words for function in _may_use if (words := function(template, role))), None)
+    return cast(Response, helpers._error("AccessDenied", refusal, 403)) if refusal else None
+
+
 StackCall = Callable[[str, Mapping[str, str]], None]
 _stack_calls: list[StackCall] = []
 
@@ -679,7 +685,8 @@ def on_stack_call(function: StackCall) -> None:
 
 def _watched(operation: str, handler: Callable[[Document], Response]) -> Callable[[Document], Response]:
     def watched(parameters: Document) -> Response:
-        answer = handler(parameters)
+        reads = operation in ("CreateStack", "UpdateStack", "CreateChangeSet")
+        answer = (_template_refused(parameters) if reads else None) or handler(parameters)
         if answer[0] < 300:
             plain = {name: value[0] if isinstance(value, list) else value for name, value in parameters.items()}
             for function in _stack_calls:
@@ -691,6 +698,67 @@ def _watched(operation: str, handler: Callable[[Document], Response]) -> Callabl
 
 for _operation in ("CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ExecuteChangeSet"):
     handlers._ACTION_HANDLERS[_operation] = _watched(_operation, handlers._ACTION_HANDLERS[_operation])
+
+
+# APIs: ministack serves them at host names of its own, and knows no integration with SageMaker
+
+
+API_HOST = re.compile(r"(?P<api>\w+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
+Integration = Callable[[Document, str, Mapping[str, str]], "tuple[int, str]"]
+_integrations: dict[str, Integration] = {}
+_execute_api_url, _invoke_custom = app._parse_execute_api_url, apigateway_v1._invoke_lambda_custom_v1
+
+
+class ApiConfigurationError(Exception):
+    """API Gateway cannot make the call of an integration; its caller is told nothing but 500."""
+
+
+def on_integration(service: str, function: Integration) -> None:
+    """Let function(integration, request after its template, headers of the integration) give status and answer of an
+    AWS integration with a service, `runtime.sagemaker` say."""
+    _integrations[service] = function
+
+
+def _api_of_host(host: str, path: str) -> "tuple[str, str, str] | None":
+    match = API_HOST.fullmatch(host.partition(":")[0])
+    if not match:
+        return cast("tuple[str, str, str] | None", _execute_api_url(host, path))
+    stage, _, rest = path.lstrip("/").partition("/")
+    return match["api"], stage, f"/{rest}"
+
+
+async def _integrated(integration: Document, *place: Any, **named: Any) -> Response:
+    _, service, verb, _ = apigateway_v1._parse_service_integration_uri(integration.get("uri", "")) or ("",) * 4
+    if verb != "path" or service not in _integrations:
+        return cast(Response, await _invoke_custom(integration, *place, **named))
+    headers, body = place[6], place[7].decode("utf-8", "replace")
+    kind = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    template = (integration.get("requestTemplates") or {}).get(kind)
+    if template is not None:
+        body = apigateway_v1._render_request_template_v1(template, body, {}, {})
+    prefix, parameters = "integration.request.header.", integration.get("requestParameters") or {}
+    given = {name.removeprefix(prefix).lower(): value.strip("'") for name, value in parameters.items()}
+    try:
+        status, answer = await asyncio.to_thread(_integrations[service], integration, body, given)
+    except ApiConfigurationError:
+        return 500, {"Content-Type": "application/json"}, b'{"message": "Internal server error"}'
+    accept = headers.get("accept", "application/json")
+    return cast(Response, apigateway_v1._service_integration_response(integration, status, answer, accept, {}, {}))
+
+
+_execute_api = app._handle_execute_api_request
+
+
+async def _execute_for_owner(host: str, path: str, *request: Any, **named: Any) -> Any:
+    """An API belongs to one account, whoever calls it and whether the call is signed; ministack asks the caller's."""
+    match = API_HOST.fullmatch(host.partition(":")[0])
+    apis = [place for place, _ in apigateway_v1._rest_apis.all_items() if match and place[2] == match["api"]]
+    with scope(*apis[0][:2]) if apis else contextlib.nullcontext():
+        return await _execute_api(host, path, *request, **named)
+
+
+app._parse_execute_api_url, apigateway_v1._invoke_lambda_custom_v1 = _api_of_host, _integrated
+app._handle_execute_api_request = _execute_for_owner
 
 
 # Permissions
@@ -728,10 +796,10 @@ iam_evaluator._resolve_condition_key = _resolve_key
 def trusts_service(role_arn: str, document: str | Document, service: str, source: str = "") -> bool:
     """Whether a role's trust policy lets an AWS service, `codebuild.amazonaws.com` say, assume the role.
 
-    The service tells for whom it acts: aws:SourceAccount is the account being served, aws:SourceArn the resource,
-    where the caller of this names it ("The confused deputy problem", IAM user guide).
+    The service tells for whom it acts, if it is known to: aws:SourceAccount is the account being served, aws:SourceArn
+    the resource, where the caller of this names it ("The confused deputy problem", IAM user guide).
     """
-    keys = {"aws:SourceAccount": account()} | ({"aws:SourceArn": source} if source else {})
+    keys = senders.sent(service, "roles", {"aws:SourceAccount": account(), "aws:SourceArn": source})
     return _settle(_of_service("trust", document, service, "sts:AssumeRole", role_arn, keys)).allowed
 
 
@@ -813,6 +881,7 @@ class Authorizer:
     ) -> Any:
         """In the place of ministack's enforce: None when a call is allowed."""
         call = _call.get()
+        resource_arn = "*" if action in UNSCOPED else resource_arn
         context = {**(service_context or {}), **(self.keys(call, action, resource_arn) if call else {})}
         denied = _enforce_noted(key, action, service, place, resource_arn, context)
         return denied if denied or not call else self._enforce_further(key, call, action, place)
@@ -888,6 +957,7 @@ def decide(key: str, action: str, resource: str, keys: Document) -> Decision:
         return Decision(key, action, resource, False, principal.message)
     if principal.policies is None:
         return Decision(principal.arn, action, resource, True)
+    resource = "*" if action in UNSCOPED else resource
     request = Request(
         principal=principal.arn,
         kind=principal.type,

@@ -1,5 +1,6 @@
 """State of our services: per account and region, forgotten on reset, kept over a restart of the emulator."""
 
+import contextlib
 import logging
 import pickle
 import sys
@@ -124,8 +125,9 @@ def save(folder: Path) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    if path.exists() and path.read_bytes() == content:
-        return
+    with contextlib.suppress(FileNotFoundError):
+        if path.read_bytes() == content:
+            return
     partial = path.with_suffix(".partial")
     partial.write_bytes(content)
     partial.replace(path)
@@ -136,9 +138,12 @@ def restore(folder: Path) -> bool:
     found = False
     for name, store in _stores.items():
         path = folder / f"{name.replace(':', '-')}.pickle"
-        if path.exists():
-            store.load(path.read_bytes())
-            found = True
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            continue
+        store.load(content)
+        found = True
     return found
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rehearsal.emulator import permissions, seams
+from rehearsal.emulator import permissions, seams, senders
 from rehearsal.emulator.service import AwsError, client, log, spawn
 
 Document = dict[str, Any]
@@ -83,8 +83,11 @@ def _require_log(function: Document) -> None:
 
 def _require_policy(api: Any, target: Document, principal: str) -> None:
     document = api.get_policy(FunctionName=target["Arn"])["Policy"]
-    keys = {"aws:SourceArn": target["RuleArn"], "aws:SourceAccount": seams.account()}
-    _require(document, principal, "lambda:InvokeFunction", target["Arn"], keys)
+    _require(document, principal, "lambda:InvokeFunction", target["Arn"], _told(target, principal, "functions"))
+
+
+def _told(target: Document, principal: str, to: str) -> dict[str, str]:
+    return senders.sent(principal, to, {"aws:SourceArn": target["RuleArn"], "aws:SourceAccount": seams.account()})
 
 
 def _require(document: str | None, principal: str, action: str, resource: str, keys: Document) -> None:
@@ -95,18 +98,15 @@ def _require(document: str | None, principal: str, action: str, resource: str, k
 
 
 def _topic(target: Document, payload: str, principal: str) -> None:
-    """The topic's own policy decides, and that of its key; EventBridge tells neither for which rule it comes.
-
-    "Using resource-based policies for EventBridge", EventBridge user guide: no conditions in policies of topics.
-    """
+    """The topic's own policy decides, and that of its key; what EventBridge tells them is in senders.toml."""
     sns = client("sns")
     found = sns.get_topic_attributes(TopicArn=target["Arn"])["Attributes"]
-    _require(found.get("Policy"), principal, "sns:Publish", target["Arn"], {})
-    _require_key(found.get("KmsMasterKeyId"), principal)
+    _require(found.get("Policy"), principal, "sns:Publish", target["Arn"], _told(target, principal, "topics"))
+    _require_key(found.get("KmsMasterKeyId"), principal, _told(target, principal, "keys"))
     sns.publish(TopicArn=target["Arn"], Message=payload)
 
 
-def _require_key(key: str | None, principal: str) -> None:
+def _require_key(key: str | None, principal: str, keys: Document) -> None:
     """Raise AwsError unless a key's policy lets a service encrypt with it."""
     if not key or not seams.enforced():
         return
@@ -114,7 +114,7 @@ def _require_key(key: str | None, principal: str) -> None:
     document = kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"]
     arn = kms.describe_key(KeyId=key)["KeyMetadata"]["Arn"]
     for action in ("kms:GenerateDataKey", "kms:Decrypt"):
-        _require(document, principal, action, arn, {})
+        _require(document, principal, action, arn, keys)
 
 
 def _universal(target: Document, payload: str, principal: str) -> None:

@@ -38,7 +38,7 @@ def require_denied(world: World) -> None:
 def stage_role_without_an_action(world: World) -> None:
     """The stages' template lacks an action of the deploying role: role, resource and the statement to add are named"""
     folder = publishing.repository(world)
-    path = folder / "service_catalog" / "stage.yaml"
+    path = folder / "service_catalog" / "templates" / "stage" / "roles-of-pipelines.yaml"
     text = path.read_text(encoding="utf-8")
     expect(text.count(CREATES) == 1, f"{CREATES} in it once", text.count(CREATES), path)
     path.write_text(text.replace(CREATES, "[cloudformation:UpdateStack]"), encoding="utf-8")

@@ -67,8 +67,8 @@ def publish_throttled(world: World) -> None:
 def change_product(world: World) -> None:
     """Another product than the one that is published, committed."""
     folder = publishing.repository(world)
-    template = folder / "service_catalog" / "product.yaml"
-    template.write_text(template.read_text(encoding="utf-8") + "# another\n", encoding="utf-8")
+    part = folder / "service_catalog" / "templates" / "product" / "alerts.yaml"
+    part.write_text(part.read_text(encoding="utf-8") + "# another\n", encoding="utf-8")
     publishing.commit(folder, "Another product")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rehearsal.faults.fault import fault
-from rehearsal.faults.refusing import refuses
+from rehearsal.faults.refusing import refuses, run
 from rehearsal.story import publishing
 from rehearsal.story.world import World, expect
 
@@ -12,7 +12,7 @@ from rehearsal.story.world import World, expect
 @fault("published", series="templates")
 def template_past_a_megabyte(world: World) -> None:
     """A template of more than 1,000,000 bytes is refused before anything is published."""
-    with changed(world, "product.yaml", lambda text: text + "# padding\n" * 100_000):
+    with changed(world, "product/alerts.yaml", lambda text: text + "# padding\n" * 100_000):
         require_too_large(world)
 
 
@@ -24,9 +24,10 @@ def require_too_large(world: World) -> None:
 @fault("published", series="templates")
 def template_past_a_request(world: World) -> None:
     """A stack's template of more than 51,200 bytes, which no request takes, is refused; the product's comes from S3."""
-    size = (publishing.repository(world) / "service_catalog" / "product.yaml").stat().st_size
+    expect(run(world, "templates").code == 0, "the templates to be joined", "they were not")
+    size = (publishing.repository(world) / "build" / "templates" / "product.yaml").stat().st_size
     expect(size > 51_200, "the product's template to be past 51,200 bytes, and published all the same", f"{size} bytes")
-    with changed(world, "stage.yaml", lambda text: text + "# padding\n" * 5_000):
+    with changed(world, "stage/role-of-endpoints.yaml", lambda text: text + "# padding\n" * 5_000):
         refuses(world, *_publish(world), says=[r"stage\.yaml has [\d,]+ bytes and AWS takes at most 51,200"])
 
 
@@ -38,14 +39,14 @@ def policy_past_its_size(world: World) -> None:
         "  TooLarge:\n    Type: AWS::IAM::ManagedPolicy\n    Properties:\n      PolicyDocument:\n"
         f"        Statement: [{{Effect: Allow, Action: [{actions}], Resource: '*'}}]\n\nOutputs:\n"
     )
-    with changed(world, "stage.yaml", lambda text: text.replace("Outputs:\n", policy, 1)):
+    with changed(world, "stage/role-of-endpoints.yaml", lambda text: text.replace("Outputs:\n", policy, 1)):
         refuses(world, *_publish(world), says=[r"stage\.yaml: TooLarge has [\d,]+ characters", "6,144", "split it"])
 
 
 @contextmanager
-def changed(world: World, name: str, change: Callable[[str], str]) -> Iterator[None]:
-    """A template of the engineer's clone with other words, while the block runs."""
-    path = publishing.repository(world) / "service_catalog" / name
+def changed(world: World, part: str, change: Callable[[str], str]) -> Iterator[None]:
+    """A part of a template of the engineer's clone with other words, while the block runs."""
+    path = publishing.repository(world) / "service_catalog" / "templates" / part
     text = path.read_text(encoding="utf-8")
     path.write_text(change(text), encoding="utf-8")
     try:

@@ -101,7 +101,7 @@ def _drawing(draw: Callable[..., Element]) -> Callable[..., Markup]:
 def _executions(facts: Facts) -> list[tuple[str, ExecutionFact]]:
     """Every execution, oldest first, with the half of its pipeline."""
     found = [(each.name.rpartition("-")[2], run) for each in facts.pipelines for run in each.executions]
-    return sorted(found, key=lambda each: each[1].started)
+    return sorted(found, key=lambda each: (each[1].started, each[1].id))
 
 
 def _execution_bar(run: ExecutionFact, facts: Facts) -> Element:

@@ -15,7 +15,7 @@ NEWS = ("data/README.md", "\nOne line more from the template.\n")  # in the proj
 def upgrade(world: World) -> None:
     """Upgrade the project to the product's next version: nothing starts, and the release under way ends green."""
     folder = publishing.repository(world)
-    template = folder / "service_catalog" / "product.yaml"
+    template = folder / "service_catalog" / "templates" / "product" / "dispatcher.yaml"
     text = template.read_text(encoding="utf-8")
     expect(text.count(CHANGE[0]) == 1, f"one function with {CHANGE[0].strip()}", text.count(CHANGE[0]), template)
     template.write_text(text.replace(*CHANGE), encoding="utf-8")

@@ -126,7 +126,7 @@ def actions(world: World, half: str, execution: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = client.list_action_executions(
         pipelineName=world.project.pipeline(half), filter={"pipelineExecutionId": execution}
     )["actionExecutionDetails"]
-    return sorted(found, key=lambda each: each["startTime"])
+    return sorted(found, key=lambda each: (each["startTime"], each["actionExecutionId"]))
 
 
 def failure(world: World, half: str, execution: str) -> str:

@@ -83,4 +83,4 @@ def offered_versions(world: World) -> list[dict[str, Any]]:
     catalog = world.client("servicecatalog", "scientist")
     found = catalog.describe_product(Id=offered_product(world))["ProvisioningArtifacts"]
     active = [each for each in found if each.get("Guidance", "DEFAULT") == "DEFAULT"]
-    return sorted(active, key=lambda each: each["CreatedTime"], reverse=True)
+    return sorted(active, key=lambda each: (each["CreatedTime"], each["Name"]), reverse=True)

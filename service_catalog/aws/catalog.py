@@ -131,7 +131,7 @@ class Catalog:
             )
             for item in answer.get("ProvisioningArtifactDetails") or []
         ]
-        return sorted(found, key=lambda version: version.created)
+        return sorted(found, key=lambda version: (version.created, version.name))
 
     def version(self, product: Product, name: str) -> Version | None:
         """The version of this name. Raises ProductError if there are two."""

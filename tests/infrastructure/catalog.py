@@ -1,4 +1,4 @@
-"""The templates of service_catalog/ with values as a person gives them, at the longest names allowed.
+"""The joined templates of service_catalog/ with values as a person gives them, at the longest names allowed.
 
 One entry of SUBJECTS for each file: what every stack of it is given, and what a scenario changes. A template without
 one makes the gate red.
@@ -7,10 +7,9 @@ one makes the gate red.
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from service_catalog import joiner
 from tests.infrastructure import stages
 from tests.infrastructure.cloudformation import Stack, load
-
-FOLDER = stages.ROOT / "service_catalog"
 
 _CONNECTION_ID = "8ad5a1f4-8a7b-4f0e-9c3c-1b2a3c4d5e6f"
 _CONNECTION = {
@@ -96,7 +95,7 @@ SUBJECTS: dict[str, Subject] = {
 
 def templates() -> dict[str, str]:
     """File name → text of every template of service_catalog/."""
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.yaml"))}
+    return {name: joiner.template(name).text for name in joiner.NAMES}
 
 
 def stack(file: str, text: str, overrides: Mapping[str, str] | None = None) -> Stack:

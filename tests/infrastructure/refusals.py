@@ -139,7 +139,6 @@ REFUSALS = [
     Refusal("tokens of no user pool", "api.yaml", "ApiUserPoolArn", {"ApiAuthorization": "COGNITO_USER_POOLS"}),
     Refusal("an API without authorisation", "api.yaml", "ApiAuthorization", {"ApiAuthorization": "NONE"}),
     Refusal("a rate above the burst", "api.yaml", "ApiRequestsPerSecond", {"ApiRequestsPerSecond": "300"}),
-    Refusal("a revision that cannot be a name", "api.yaml", "ApiRevision", {"ApiRevision": "v1.2"}),
     Refusal("a schema that is no object", "api.yaml", "ApiRequestSchema", {"ApiRequestSchema": "[]"}),
     Refusal("a batch schedule of Unix", "batch.yaml", "BatchSchedule", {"BatchSchedule": "0 3 * * *"}),
     Refusal("a batch on an endpoint's GPU", "batch.yaml", "BatchInstanceType", {"BatchInstanceType": "ml.g5.xlarge"}),

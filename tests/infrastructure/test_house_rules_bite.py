@@ -1,12 +1,13 @@
 """The house rules on kinds of resources that the templates have none of yet, and on what a mutation cannot show."""
 
+import re
 from typing import Any
 
 import pytest
 
 from tests.infrastructure import catalog, events, subjects
 from tests.infrastructure.cloudformation import Stack
-from tests.infrastructure.house import identity, operations, project
+from tests.infrastructure.house import identity, operations, project, reference, senders
 
 SOURCE = {"StringEquals": {"aws:SourceAccount": "111122223333"}}
 
@@ -82,7 +83,7 @@ def test_every_kind_that_a_project_is_made_of_is_tagged_or_cannot_be() -> None:
         {},
         {"StringEquals": {"aws:SourceAccount": "*"}},
         {"StringNotEquals": {"aws:SourceAccount": "111122223333"}},
-        {"StringEqualsIfExists": {"aws:SourceAccount": "111122223333"}},
+        {"StringEqualsIfExists": {"aws:SourceAccount": "*"}},
     ],
 )
 def test_a_condition_that_does_not_bind_is_no_source(condition: dict[str, Any]) -> None:
@@ -95,6 +96,55 @@ def test_a_source_binds_a_trust() -> None:
 
 def test_everybody_is_never_trusted() -> None:
     assert list(identity.trust_names_its_source(_role({"AWS": "*"}, SOURCE)))
+
+
+def test_everybody_has_no_source_that_only_some_send() -> None:
+    statement = {"Sid": "S", "Effect": "Allow", "Principal": "*", "Action": "sns:Publish", "Resource": "arn"}
+    for operator, found in (("StringEquals", 0), ("StringEqualsIfExists", 1)):
+        document = {"Statement": [statement | {"Condition": {operator: SOURCE["StringEquals"]}}]}
+        stack = one("AWS::SNS::TopicPolicy", PolicyDocument=document)
+        assert len(list(identity.resource_policies_name_their_source(stack))) == found
+
+
+@pytest.mark.parametrize(
+    ("service", "operator", "found"),
+    [
+        ("sagemaker", "StringEquals", ""),
+        ("sagemaker", "StringEqualsIfExists", "binds more"),
+        ("apigateway", "StringEquals", "no source says"),
+        ("apigateway", "StringEqualsIfExists", ""),
+        ("a-service-of-next-year", "StringEquals", "no source says"),
+    ],
+)
+def test_a_key_counts_if_a_source_says_that_it_is_sent(service: str, operator: str, found: str) -> None:
+    trust = _role({"Service": f"{service}.amazonaws.com"}, {operator: SOURCE["StringEquals"]})
+    problems = list(senders.source_keys_are_sent(trust))
+    assert [found in problem for problem in problems] == [True] * bool(found)
+    assert not list(identity.trust_names_its_source(trust))
+
+
+def test_every_service_that_sends_keys_has_a_public_source() -> None:
+    for each in senders.table():
+        assert re.search(r"(user|developer) guide, '|^aws[\w-]*/[\w-]+", each["source"]), each
+        assert {key.lower() for key in each["keys"]} <= senders.KEYS
+
+
+def test_an_action_without_a_resource_is_allowed_on_everything_or_not_at_all() -> None:
+    """The example is one of a kind: so is each action of the table."""
+    assert {"sns:Unsubscribe", "kms:CreateKey", "logs:DescribeLogGroups"} <= reference.unscoped()
+    for action in sorted(reference.unscoped()):
+        for resource, found in (("arn:aws:sns:*:111122223333:x", 1), ("arn:aws:sns:*:111122223333:*", 1), ("*", 0)):
+            statement = {"Sid": "S", "Effect": "Allow", "Action": [action], "Resource": resource}
+            role = one("AWS::IAM::Role", Policies=[{"PolicyDocument": {"Statement": [statement]}}])
+            assert len(list(reference.actions_without_a_resource_are_allowed_on_everything(role))) == found
+
+
+def test_the_table_of_actions_knows_every_service_of_the_templates_and_its_own_age() -> None:
+    """A service that is new in a template is not judged until the table is renewed: scripts/reference.py."""
+    texts = "".join(subjects.templates().values())
+    named = set(re.findall(r"\b([a-z][a-z0-9-]*):[A-Z]\w+", texts))
+    assert named == set(reference.table()["services"])
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d", reference.table()["read"])
 
 
 def _role(principal: Any, condition: dict[str, Any]) -> Stack:

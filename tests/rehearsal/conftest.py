@@ -1,9 +1,7 @@
 """One emulator for the session, an account of its own for each test."""
 
 import functools
-import itertools
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -11,13 +9,13 @@ from typing import Any, Literal
 import pytest
 from rich.console import Console
 
+from kit.tests.waiting import until
 from rehearsal import host
 from rehearsal.story import STORY
 from rehearsal.story.rehearse import rehearse
 from rehearsal.story.world import Options
+from tests.numbers import next_account
 
-_accounts = itertools.count(100000000001)
-WAIT_SECONDS = 60
 Size = Literal["small", "medium"]
 # As long as a project's name may be, with upper case and a digit first; the other story has the usual name.
 NAMES = {"small": Options.name, "medium": "9-Lives-OF-a-Customer-in-NORTH-1"}
@@ -82,13 +80,13 @@ class Account:
 
     def settled(self, name: str) -> dict[str, Any]:
         """A stack once nothing is in progress."""
-        until = time.monotonic() + WAIT_SECONDS
-        while time.monotonic() < until:
-            stack: dict[str, Any] = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
-            if not stack["StackStatus"].endswith("_IN_PROGRESS"):
-                return stack
-            time.sleep(0.05)
-        raise AssertionError(f"{name} is {stack['StackStatus']} after {WAIT_SECONDS} seconds")
+        formation = self.client("cloudformation")
+
+        def stack() -> dict[str, Any] | None:
+            found: dict[str, Any] = formation.describe_stacks(StackName=name)["Stacks"][0]
+            return None if found["StackStatus"].endswith("_IN_PROGRESS") else found
+
+        return until(stack) or {}
 
     def reasons(self, name: str) -> str:
         """Why resources of a stack failed."""
@@ -101,13 +99,13 @@ class Account:
 @pytest.fixture
 def account(emulator: host.Emulator) -> Account:
     """An account of this test's own."""
-    return Account(emulator, str(next(_accounts)))
+    return Account(emulator, next_account())
 
 
 @pytest.fixture
 def guarded(enforcing: host.Emulator) -> Account:
     """An account of this test's own, where permissions are enforced."""
-    return Account(enforcing, str(next(_accounts)))
+    return Account(enforcing, next_account())
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,9 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from kit.tests.waiting import until
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import role, until
+from tests.rehearsal.engines import role
 
 ML = "/opt/ml/processing"
 CACHED = {"CacheConfig": {"Enabled": True, "ExpireAfter": "P30D"}}
@@ -126,9 +127,9 @@ class Building:
             self.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)["PipelineExecutionStatus"]
         )
 
-    def finish(self, execution: str, seconds: float = 30) -> dict[str, Step]:
+    def finish(self, execution: str) -> dict[str, Step]:
         """The steps of an execution that has ended, by name."""
-        until(lambda: self.status(execution) in ("Succeeded", "Failed", "Stopped"), seconds)
+        until(lambda: self.status(execution) in ("Succeeded", "Failed", "Stopped"))
         return self.steps(execution)
 
     def steps(self, execution: str) -> dict[str, Step]:

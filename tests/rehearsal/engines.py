@@ -4,21 +4,12 @@ import io
 import json
 import time
 import zipfile
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+from kit.tests.waiting import until
 from tests.rehearsal.conftest import Account
-
-Result = TypeVar("Result")
-
-
-def until(ready: Callable[[], Result], seconds: float = 60) -> Result:
-    """What `ready` answers as soon as it is true. Fails after a time, with the last answer."""
-    end = time.monotonic() + seconds
-    while not (found := ready()):
-        assert time.monotonic() < end, f"still {found!r} after {seconds} s"
-        time.sleep(0.03)
-    return found
 
 
 def role(account: Account, name: str, service: str) -> str:
@@ -44,6 +35,16 @@ def names(content: bytes) -> list[str]:
         return sorted(source.namelist())
 
 
+AT_REST_SECONDS = 0.5  # the files of one state are written one after the other
+
+
+def saved(state: Path, text: str) -> bool:
+    """Whether a file of an emulator's state, as a restart would read it, holds a text, and no file is being written."""
+    files = [*(state / "stores").glob("*.pickle"), *(state / "ministack").glob("*.json")]
+    last = max((path.stat().st_mtime for path in files), default=0)
+    return any(text.encode() in path.read_bytes() for path in files) and time.time() > last + AT_REST_SECONDS
+
+
 class Inbox:
     """Catches the events that fit a pattern, in a queue."""
 
@@ -64,7 +65,7 @@ class Inbox:
                 self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
         return self._seen
 
-    def wait(self, count: int) -> list[dict[str, Any]]:
+    def at_least(self, count: int) -> list[dict[str, Any]]:
         """The details of at least so many events."""
         until(lambda: len(self.details()) >= count)
         return self._seen

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kit.tests.waiting import until
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import role, until
+from tests.rehearsal.engines import role
 
 GOOD = """
     async def app(scope, receive, send):
@@ -104,7 +105,7 @@ class Hosting:
             shown: dict[str, Any] = self.sagemaker.describe_endpoint(EndpointName=endpoint)
             return None if shown["EndpointStatus"] in busy else shown
 
-        return until(look, 30) or {}
+        return until(look) or {}
 
     def endpoint(self, name: str, config: str) -> dict[str, Any]:
         """A new endpoint in service."""

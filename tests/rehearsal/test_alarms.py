@@ -1,16 +1,15 @@
 """CloudWatch's judgement of alarms: missing data, M out of N periods, dimensions, math, and the events of it."""
 
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from kit.tests.waiting import until
 from rehearsal import host
+from tests.numbers import next_account
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import Inbox, until
-
-_accounts = itertools.count(600000000001)
+from tests.rehearsal.engines import Inbox
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +51,7 @@ class Watched:
 @pytest.fixture
 def watched(quick: host.Emulator) -> Watched:
     """An account of this test's own."""
-    return Watched(Account(quick, str(next(_accounts))))
+    return Watched(Account(quick, next_account()))
 
 
 def test_missing_data_is_treated_as_the_alarm_says(watched: Watched) -> None:

@@ -18,12 +18,14 @@ from pathlib import Path
 
 import pytest
 
+from kit.tests.waiting import PATIENCE, until
 from rehearsal import __main__ as program
 from rehearsal import guardian, memory, preflight, processes
 from rehearsal.host import ROOT, Emulator
 from rehearsal.report import facts as recorded
+from tests.numbers import next_account
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import role, until
+from tests.rehearsal.engines import role
 from tests.rehearsal.served import Hosting
 from tests.rehearsal.test_codebuild import IMAGE, finished
 
@@ -88,7 +90,7 @@ def busy(account: Account, folder: Path, serves: bool) -> None:
         hosting = Hosting(account)
         assert hosting.endpoint("e", hosting.config("c", HOME, 1))["EndpointStatus"] == "InService"
     build(account, f"{stray(folder)}; sleep 300")
-    until(lambda: len(called(f"stray-of-{folder}")) > 1, 20)
+    until(lambda: len(called(f"stray-of-{folder}")) > 1)
 
 
 @contextmanager
@@ -99,7 +101,7 @@ def hosted(state: Path, serves: bool) -> Iterator[tuple["subprocess.Popen[str]",
     with subprocess.Popen(command, text=True, cwd=ROOT, **pipes) as started:  # type: ignore[call-overload]
         try:
             address, leader = started.stdout.readline().split()
-            busy(Account(Emulator(address, state, started), "100000000001"), state, serves)
+            busy(Account(Emulator(address, state, started), next_account()), state, serves)
             yield started, int(leader)
         finally:
             started.kill()
@@ -125,7 +127,7 @@ def end(started: "subprocess.Popen[str]", leader: int, way: str) -> None:
         for name in way.split():
             started.send_signal(signal.Signals[name])
     started.stdin.close()
-    started.wait(30)
+    started.wait(PATIENCE)
 
 
 WAYS = ["success", "error", "SIGINT", "SIGINT SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "the emulator is killed"]
@@ -139,7 +141,7 @@ def test_no_process_is_left(state: Path, way: str) -> None:
         end(started, leader, way)
         own = {started.pid}
         if way == "SIGKILL":  # nobody waits for the guardian then
-            until(lambda: not called(str(state)) - own, 10)
+            until(lambda: not called(str(state)) - own)
         assert called(str(state)) - own == set()
 
 
@@ -239,7 +241,7 @@ def test_two_at_once_come_to_their_ends_and_write_nothing_elsewhere(tmp_path: Pa
         lines = list(printed(two, "log "))
         require_pasteable(lines, tmp_path / "two" / "cwd")
         two.send_signal(signal.SIGINT)
-        told = [each.communicate(timeout=120)[0] for each in (one, two)]
+        told = [each.communicate(timeout=PATIENCE)[0] for each in (one, two)]
     assert [one.returncode, two.returncode] == [0, 0], [lines, told]
     own = [path for name in ("one", "two") for path in (tmp_path / name).rglob("*") if not path.is_dir()]
     assert own == []
@@ -261,9 +263,9 @@ def test_no_process_is_left_of_a_publication(tmp_path: Path, way: str) -> None:
         below = processes.descendants(started.pid)
         for name in way.split():
             started.send_signal(signal.Signals[name])
-        started.wait(30)
+        started.wait(PATIENCE)
         if way == "SIGKILL":
-            until(lambda: not below & set(processes.running()), 10)
+            until(lambda: not below & set(processes.running()))
     assert below & set(processes.running()) == set()
     assert called(str(tmp_path)) == set()
     if way != "SIGKILL":
@@ -276,7 +278,7 @@ def test_no_process_is_left_of_a_publication(tmp_path: Path, way: str) -> None:
 @pytest.fixture(scope="module")
 def hosting(emulator: Emulator) -> Hosting:
     """An endpoint that tells where its home is."""
-    found = Hosting(Account(emulator, "700000000001"))
+    found = Hosting(Account(emulator, next_account()))
     assert found.endpoint("e", found.config("c", HOME, 1))["EndpointStatus"] == "InService"
     return found
 
@@ -365,6 +367,6 @@ def test_memory_is_that_of_everything_below() -> None:
         peak.look()
         before = peak.megabytes
         with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE):
-            until(lambda: peak.megabytes > before + 120, 20)
+            until(lambda: peak.megabytes > before + 120)
     assert peak.processes > 1
     assert peak.megabytes < before + 400

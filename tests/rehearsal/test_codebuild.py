@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from kit.tests.waiting import until
 from rehearsal.emulator.children import YIELDING
 from rehearsal.emulator.codebuild.buildspec import BuildspecError, parse
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import Inbox, archive, commit, names, role, until
+from tests.rehearsal.engines import Inbox, archive, commit, names, role
 
 IMAGE = {
     "type": "LINUX_CONTAINER",
@@ -369,7 +370,7 @@ def test_a_start_that_is_repeated_starts_nothing(account: Account, project: Call
 def test_each_change_of_state_is_an_event(run: Run, account: Account) -> None:
     inbox = Inbox(account, {"source": ["aws.codebuild"], "detail-type": ["CodeBuild Build State Change"]})
     build = run('phases: {build: {commands: ["false"]}}')
-    assert [event["build-status"] for event in inbox.wait(2)] == ["IN_PROGRESS", "FAILED"]
+    assert [event["build-status"] for event in inbox.at_least(2)] == ["IN_PROGRESS", "FAILED"]
     assert inbox.details()[-1]["build-id"] == build["arn"]
 
 

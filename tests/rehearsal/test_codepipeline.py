@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from kit.tests.waiting import until
+from tests.numbers import next_account
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import Inbox, commit, role, until
+from tests.rehearsal.engines import Inbox, commit, role
 
 VERSION = {"owner": "AWS", "version": "1"}
 TEMPLATE = {
@@ -466,7 +468,7 @@ def test_a_stack_is_deleted(delivery: Delivery, account: Account) -> None:
 
 
 def test_an_action_in_another_account_uses_its_role_there(delivery: Delivery, account: Account, emulator: Any) -> None:
-    target = Account(emulator, "100900000002")
+    target = Account(emulator, next_account())
     there = role_for(target, delivery)
     allow = {"Effect": "Allow", "Principal": {"AWS": target.id}, "Action": "s3:GetObject"}
     policy = {"Version": "2012-10-17", "Statement": [{**allow, "Resource": f"arn:aws:s3:::{delivery.bucket}/*"}]}
@@ -509,7 +511,7 @@ def test_executions_stages_and_actions_tell_of_themselves(delivery: Delivery, ac
     pipeline = delivery.create(stage("Approve", approval()))
     decide(delivery, pipeline, "Approve", delivery.token(pipeline, "Approve"))
     assert delivery.finished(pipeline) == "Succeeded"
-    told = [(event.get("stage"), event.get("action"), event["state"]) for event in inbox.wait(10)]
+    told = [(event.get("stage"), event.get("action"), event["state"]) for event in inbox.at_least(10)]
     assert told == [
         (None, None, "STARTED"),
         ("Source", None, "STARTED"),

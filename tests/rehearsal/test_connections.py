@@ -10,11 +10,12 @@ from urllib.request import Request, urlopen
 import pytest
 from botocore.exceptions import ClientError
 
+from kit.tests.waiting import until
 from rehearsal.emulator.codepipeline import patterns
 from service_catalog import names
 from tests.rehearsal.companies import HALVES, Company, running_company
 from tests.rehearsal.conftest import Account, allow
-from tests.rehearsal.engines import role, until
+from tests.rehearsal.engines import role
 
 PUSH = {"branches": {"includes": ["main"]}, "filePaths": {"includes": ["model_build/**", "Makefile"]}}
 

@@ -1,6 +1,5 @@
 """Endpoints with real servers behind them: predictions, capture, metrics, deployments that take themselves back."""
 
-import itertools
 import json
 import threading
 import time
@@ -12,15 +11,16 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from kit.tests.waiting import until
 from rehearsal import host
 from tests.infrastructure.events import recorded
+from tests.numbers import next_account
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import Inbox, until
+from tests.rehearsal.engines import Inbox
 from tests.rehearsal.served import BAD, BROKEN, GOOD, Hosting
 
 PACE = "100"  # a minute of AWS in 0.6 s
 LONG = 900  # a wait that an alarm ends
-_accounts = itertools.count(300000000001)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[host.Emulator]:
 @pytest.fixture
 def hosting(quick: host.Emulator) -> Hosting:
     """An account of this test's own."""
-    return Hosting(Account(quick, str(next(_accounts))))
+    return Hosting(Account(quick, next_account()))
 
 
 class Traffic:
@@ -422,20 +422,21 @@ def test_a_scaled_variant_keeps_its_instance_type_and_its_count(hosting: Hosting
 
 def test_endpoints_come_back_after_a_restart_and_go_with_the_emulator(tmp_path: Path) -> None:
     with host.emulator(tmp_path) as running:
-        hosting = Hosting(Account(running, "300000000999"))
+        number = next_account()
+        hosting = Hosting(Account(running, number))
         hosting.endpoint("lasting", hosting.config("lasting", GOOD))
         (before,) = servers(running)
         until(lambda: "lasting" in _saved(tmp_path))
         running.kill()
         until(lambda: not servers(running))
     with host.emulator(tmp_path) as running:
-        again = Account(running, "300000000999").client("sagemaker-runtime")
-        sagemaker = Account(running, "300000000999").client("sagemaker")
+        again = Account(running, number).client("sagemaker-runtime")
+        sagemaker = Account(running, number).client("sagemaker")
         until(lambda: sagemaker.describe_endpoint(EndpointName="lasting")["EndpointStatus"] == "InService")
         assert again.invoke_endpoint(EndpointName="lasting", Body=b"1", ContentType="text/csv")["Body"].read() == b"11"
         (after,) = servers(running)
     assert before != after
-    until(lambda: not servers(running), 3)
+    until(lambda: not servers(running))
 
 
 def _saved(state: Path) -> str:
@@ -458,9 +459,7 @@ def test_a_stack_whose_endpoint_rolls_back_rolls_back(hosting: Hosting) -> None:
     assert hosting.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "stage", "Value": "test"}]
     with Traffic(hosting, "stacked"):
         cloudformation.update_stack(StackName="stage", TemplateBody=template(bad, LONG))
-        status = until(
-            lambda: _ended(cloudformation.describe_stacks(StackName="stage")["Stacks"][0]["StackStatus"]), 40
-        )
+        status = until(lambda: _ended(cloudformation.describe_stacks(StackName="stage")["Stacks"][0]["StackStatus"]))
     assert status == "UPDATE_ROLLBACK_COMPLETE"
     assert hosting.invoke("stacked")["body"] == b"11"
     ignored = hosting.account.emulator.admin("ignored")

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from kit.tests.waiting import until
 from rehearsal import host
+from tests.numbers import next_account
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import until
 from tests.rehearsal.test_codepipeline import RELEASE, WORD, Delivery, build, deploy, stage
 
-OWN, THERE = "100900000010", "100900000011"
+OWN, THERE = next_account(), next_account()
 # role → what a pipeline like ours needs, and nothing else
 NEEDS: dict[str, Sequence[str]] = {
     "pipeline": ("codecommit:GetBranch", "codecommit:GetCommit", "codecommit:UploadArchive", "s3:PutObject",

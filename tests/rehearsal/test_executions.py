@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from kit.tests.waiting import until
 from tests.infrastructure.events import recorded
 from tests.rehearsal.conftest import Account
 from tests.rehearsal.definitions import CACHED, Building, condition, fail, packed
-from tests.rehearsal.engines import Inbox, until
+from tests.rehearsal.engines import Inbox
 
 LIMIT = {"Name": "Limit", "Type": "Float", "DefaultValue": 0.8}
 SLOW = "import time; time.sleep(60)"

@@ -3,24 +3,23 @@
 import io
 import json
 import re
-import time
 import zipfile
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from rehearsal import host
+from kit.tests.waiting import until
+from service_catalog import joiner
 from tests.rehearsal.conftest import Account, allow
 
-TEMPLATES = host.ROOT / "service_catalog"
 # What nothing here can act on: keys are not scheduled for deletion, reports are gone with their group.
 IGNORED = {"AWS::KMS::Key": ["PendingWindowInDays"], "AWS::CodeBuild::ReportGroup": ["DeleteReports"]}
 
 
 def text(name: str) -> str:
     """A template of ours."""
-    return (TEMPLATES / f"{name}.yaml").read_text()
+    return joiner.template(f"{name}.yaml").text
 
 
 def made(account: Account, stack: str, template: str, **parameters: str) -> dict[str, str]:
@@ -97,13 +96,13 @@ def studio(guarded: Account, offered: dict[str, str]) -> Any:
 
 def settled(sagemaker: Any, name: str) -> dict[str, Any]:
     """A project once nothing is in progress; empty when it is gone."""
-    for _ in range(1200):
+
+    def project() -> list[dict[str, Any]]:
         try:
-            project: dict[str, Any] = sagemaker.describe_project(ProjectName=name)
+            found = sagemaker.describe_project(ProjectName=name)
         except ClientError as error:
             assert re.search("does not exist", str(error))
-            return {}
-        if not project["ProjectStatus"].endswith("InProgress"):
-            return project
-        time.sleep(0.05)
-    raise AssertionError(f"{name} is {project['ProjectStatus']}")
+            return [{}]
+        return [] if found["ProjectStatus"].endswith("InProgress") else [found]
+
+    return until(project)[0]

@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from kit.tests.waiting import PATIENCE, until
 from rehearsal.faults import ELSEWHERE, FAULTS, bench, evidence, lanes, permissions, states, templates
 from rehearsal.faults.__main__ import main
 from rehearsal.faults.fault import STATES, Fault, State, UnknownFaultError, fault, find
@@ -43,13 +43,13 @@ def named(faults: Iterable[Fault]) -> list[Any]:
     return [pytest.param(each, id=each.name) for each in faults]
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize("fault", named(FAULTS.values()))
 def test_it_comes_out_as_it_must(outcomes: Mapping[str, StepFact], fault: Fault) -> None:
     assert outcomes[fault.name].state == "done", outcomes[fault.name].problem
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize("fault", named(HARMLESS))
 def test_one_that_does_not_happen_is_noticed(outcomes: Mapping[str, StepFact], fault: Fault) -> None:
     assert fault.title in outcomes[fault.name].problem
@@ -157,7 +157,7 @@ def test_what_a_lost_state_keeps_from_being_played_counts_as_failed(kept: states
 
 
 def test_as_many_faults_as_there_are_lanes_are_played_at_once(kept: states.Kept) -> None:
-    together = threading.Barrier(LANES, timeout=10)
+    together = threading.Barrier(LANES, timeout=PATIENCE)
 
     def play(_: Any) -> None:
         together.wait()
@@ -171,11 +171,10 @@ def test_ctrl_c_ends_what_runs_and_begins_nothing_more(kept: states.Kept, monkey
 
     def play(fact: Any) -> None:
         played.append(fact.name)
-        ended.wait(10)
+        ended.wait(PATIENCE)
 
     def interrupted(_: Any) -> None:
-        while not played:
-            time.sleep(0.01)
+        until(lambda: played)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(lanes, "_wait_for", interrupted)

@@ -1,7 +1,6 @@
 """Calls go wrong as they are wished to, and no other call does."""
 
 import threading
-import time
 from collections.abc import Iterator
 
 import boto3
@@ -9,10 +8,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from kit.tests.waiting import PATIENCE, until
 from rehearsal.faults import edge
 from rehearsal.host import Emulator
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import until
 
 
 @pytest.fixture(autouse=True)
@@ -82,9 +81,9 @@ def test_a_call_is_held_until_its_wish_is_taken_back(
         making = threading.Thread(target=make)
         making.start()
         until(lambda: edge.held(emulator, "CreateModelPackageGroup") == 1)
-        time.sleep(0.1)
+        making.join(0.1)
         assert not outcomes
-    making.join(10)
+    making.join(PATIENCE)
     assert outcomes == ["made" if groups else "InternalFailure"]
     assert len(client.list_model_package_groups()["ModelPackageGroupSummaryList"]) == groups
 
@@ -99,7 +98,7 @@ def test_a_call_stays_held_while_another_wish_comes_and_goes(emulator: Emulator,
             client.list_projects()
         client.list_projects()
         assert edge.held(emulator, "CreateModelPackageGroup") == 1
-    making.join(10)
+    making.join(PATIENCE)
     assert client.list_model_package_groups()["ModelPackageGroupSummaryList"]
 
 

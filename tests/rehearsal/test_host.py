@@ -7,25 +7,17 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from kit.tests.waiting import PATIENCE, until
 from rehearsal import host
+from tests.numbers import next_account
+from tests.rehearsal.engines import saved
 
 A, B = "111111111111", "222222222222"
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> bool:
-    """Whether something came true in time."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def is_running(process: int) -> bool:
@@ -45,10 +37,11 @@ def group_of(leader: int) -> set[int]:
 
 
 def test_accounts_and_regions_are_apart(emulator: host.Emulator) -> None:
-    emulator.client("sqs", "300000000001").create_queue(QueueName="q")
-    assert emulator.client("sqs", "300000000001").list_queues()["QueueUrls"]
-    assert not emulator.client("sqs", "300000000002").list_queues().get("QueueUrls")
-    assert not emulator.client("sqs", "300000000001", "eu-west-1").list_queues().get("QueueUrls")
+    number = next_account()
+    emulator.client("sqs", number).create_queue(QueueName="q")
+    assert emulator.client("sqs", number).list_queues()["QueueUrls"]
+    assert not emulator.client("sqs", next_account()).list_queues().get("QueueUrls")
+    assert not emulator.client("sqs", number, "eu-west-1").list_queues().get("QueueUrls")
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux's list of sockets")
@@ -100,8 +93,8 @@ def test_it_ends_with_whoever_started_it(state: Path, number: signal.Signals) ->
         assert parent.stdout
         leader = int(parent.stdout.readline())
         parent.send_signal(number)
-        parent.wait(20)
-    assert wait_until(lambda: not group_of(leader))
+        parent.wait(PATIENCE)
+    until(lambda: not group_of(leader))
 
 
 def test_state_survives_an_orderly_end_and_a_kill(state: Path) -> None:
@@ -112,16 +105,13 @@ def test_state_survives_an_orderly_end_and_a_kill(state: Path) -> None:
     with host.emulator(state) as running:
         assert len(running.client("servicecatalog", A).list_portfolios()["PortfolioDetails"]) == 1
         assert running.client("s3", A).get_object(Bucket="bucket-of-a", Key="k")["Body"].read() == b"kept"
-        running.client("servicecatalog", B).create_portfolio(DisplayName="q", ProviderName="x", IdempotencyToken="t")
-        assert wait_until(lambda: b"'q'" in _stored(state) or b"q" in _stored(state))
-        time.sleep(1.5)
+        running.client("servicecatalog", B).create_portfolio(
+            DisplayName="later", ProviderName="x", IdempotencyToken="t"
+        )
+        until(lambda: saved(state, "later"))
         running.kill()
     with host.emulator(state) as running:
-        assert running.client("servicecatalog", B).list_portfolios()["PortfolioDetails"][0]["DisplayName"] == "q"
-
-
-def _stored(state: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in (state / "stores").glob("*portfolios*"))
+        assert running.client("servicecatalog", B).list_portfolios()["PortfolioDetails"][0]["DisplayName"] == "later"
 
 
 def test_reset_forgets_everything(state: Path) -> None:
@@ -156,15 +146,15 @@ def test_a_stack_that_a_kill_interrupted_has_failed_and_can_be_deleted(state: Pa
     resources = {"H": {"Type": "AWS::CloudFormation::WaitConditionHandle"}, "W": waiting}
     with host.emulator(state) as running:
         formation = running.client("cloudformation", A)
-        formation.create_stack(StackName="s", TemplateBody=json.dumps({"Resources": resources}))
-        time.sleep(2.5)
+        formation.create_stack(StackName="interrupted", TemplateBody=json.dumps({"Resources": resources}))
+        until(lambda: saved(state, "interrupted"))
         running.kill()
     with host.emulator(state) as running:
         formation = running.client("cloudformation", A)
-        stack = formation.describe_stacks(StackName="s")["Stacks"][0]
+        stack = formation.describe_stacks(StackName="interrupted")["Stacks"][0]
         assert (stack["StackStatus"], "restarted" in stack["StackStatusReason"]) == ("CREATE_FAILED", True)
-        formation.delete_stack(StackName="s")
-        assert wait_until(lambda: not formation.describe_stacks()["Stacks"])
+        formation.delete_stack(StackName="interrupted")
+        until(lambda: not formation.describe_stacks()["Stacks"])
 
 
 @pytest.mark.parametrize(

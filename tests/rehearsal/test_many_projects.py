@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from kit.tests.waiting import until
 from rehearsal.__main__ import parse
 from service_catalog import names
 from tests.rehearsal.companies import HALVES, NUMBER, REGION, Company, running_company
 from tests.rehearsal.conftest import NAMES
-from tests.rehearsal.engines import commit, until
+from tests.rehearsal.engines import commit
 from tests.rehearsal.test_packages import SPECIFICATION
 
 # Whether AWS takes two names that differ only in case is not documented; endpoints' names may not.

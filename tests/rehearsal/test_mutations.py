@@ -29,7 +29,7 @@ from rehearsal.story.step import Step, step
 from rehearsal.story.world import Options, World
 from tests.rehearsal.conftest import Size
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.story, pytest.mark.xdist_group("medium")]
 Document = dict[str, Any]
 HERE = Path(__file__).parent
 
@@ -169,7 +169,7 @@ def is_stale(statement: str, action: str, roles: list[RoleFact]) -> bool:
 
 
 def play_with(monkeypatch: pytest.MonkeyPatch, folder: Path, file: str, old: str, new: str, *steps: Step) -> None:
-    """Play steps with one mistake in a template: `old`, which it has once, is `new`."""
+    """Play steps with one mistake in a part of a template: `old`, which it has once, is `new`."""
     original = publishing.take_repository
 
     def with_mistake(place: Path) -> None:
@@ -207,7 +207,10 @@ def approved_by_hand(world: World) -> None:
     pipelines.started(world, "deploy", seconds=8)
 
 
-PORTFOLIO, PRODUCT = (f"service_catalog/{name}.yaml" for name in ("portfolio", "product"))
+LAUNCH, BUILDS, EVENTS, DISPATCHER = (
+    f"service_catalog/templates/{part}.yaml"
+    for part in ("portfolio/launch-role", "product/roles-of-builds", "product/roles-of-events", "product/dispatcher")
+)
 LOG = "Action: [logs:CreateLogStream, logs:PutLogEvents],\n                Resource: !GetAtt TrainLog.Arn"
 START = "Action: codepipeline:StartPipelineExecution\n                Resource:\n"
 
@@ -216,21 +219,21 @@ START = "Action: codepipeline:StartPipelineExecution\n                Resource:\
     ("file", "old", "action", "role", "steps"),
     [
         (
-            PORTFOLIO,
+            LAUNCH,
             "[iam:CreateRole, iam:PutRolePolicy]",
             "iam:PutRolePolicy",
             r"sagemaker-projects/sagemaker-projects-launch",
             CREATED,
         ),
         (
-            PRODUCT,
+            BUILDS,
             LOG,
             "logs:PutLogEvents",
             r"sagemaker-projects/sagemaker-p-\w+-train",
             (*CREATED, step(building.build)),
         ),
         (
-            PRODUCT,
+            EVENTS,
             START,
             "codepipeline:StartPipelineExecution",
             r"sagemaker-projects/sagemaker-p-\w+-dispatcher",
@@ -258,7 +261,7 @@ def test_a_rule_that_misses_its_event_is_named_with_the_field_that_differs(
 ) -> None:
     old, new = "ModelApprovalStatus: [Approved, Rejected]", "ModelApprovalStatus: [Aproved, Rejected]"
     with pytest.raises(OverdueError) as caught:
-        play_with(monkeypatch, tmp_path, PRODUCT, old, new, *CREATED, step(approved_by_hand))
+        play_with(monkeypatch, tmp_path, DISPATCHER, old, new, *CREATED, step(approved_by_hand))
     told = str(caught.value)
     assert re.search(r"rule sagemaker-p-\w+-approval did not match SageMaker Model Package State Change", told)
     assert 'detail.ModelApprovalStatus is "Approved", the pattern wants "Aproved" or "Rejected"' in told

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from kit.tests.waiting import PATIENCE, until
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import until
 from tests.rehearsal.served import GOOD, Hosting
 from tests.rehearsal.test_clean_machine import build
 from tests.rehearsal.test_codebuild import finished
 
 
 def read(account: Account, path: str) -> str:
-    with urllib.request.urlopen(f"{account.emulator.address}/_look/{path}", timeout=20) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"{account.emulator.address}/_look/{path}", timeout=PATIENCE) as answer:  # noqa: S310
         return str(answer.read().decode())
 
 

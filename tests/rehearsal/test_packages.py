@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from kit.tests.waiting import until
 from tests.infrastructure.events import recorded
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import Inbox, until
+from tests.rehearsal.engines import Inbox
 
 SPECIFICATION = {
     "Containers": [{"Image": "image:1", "ModelDataUrl": "s3://bucket/model.tar.gz", "Environment": {"A": "b"}}],

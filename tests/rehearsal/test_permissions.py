@@ -4,7 +4,6 @@ import io
 import json
 import os
 import subprocess
-import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,13 +11,13 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
+from kit.tests.waiting import until
 from rehearsal import host
 from rehearsal.report.facts import Facts
 from rehearsal.story.errors import DeniedError
 from rehearsal.story.show import Lines
 from rehearsal.story.world import Options, World
 from tests.rehearsal.conftest import Account, allow
-from tests.rehearsal.engines import until
 from tests.rehearsal.test_service_catalog import Catalog
 
 
@@ -391,7 +390,8 @@ def test_an_event_reaches_a_topic_only_if_its_policy_lets_it(guarded: Account) -
     sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps(policy))
     events.put_events(**put)
     until(lambda: len([each for each in guarded.emulator.admin("events") if each["account"] == guarded.id]) == 2)
-    time.sleep(1)  # as long as a delivery takes at most
+    events.put_events(**put)
+    until(lambda: len([each for each in guarded.emulator.admin("events") if each["account"] == guarded.id]) == 3)
     assert [each["times"] for each in denials()] == [1]
 
 

@@ -1,13 +1,13 @@
 """SageMaker's control plane: projects of both kinds, groups, repositories, domains, through boto3."""
 
 import json
-import time
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.rehearsal.conftest import WAIT_SECONDS, Account
+from kit.tests.waiting import until
+from tests.rehearsal.conftest import Account
 
 TEMPLATE: dict[str, Any] = {
     "Parameters": {
@@ -23,17 +23,17 @@ TEMPLATE: dict[str, Any] = {
 
 def settled(account: Account, name: str) -> dict[str, Any]:
     """A project once nothing is in progress; empty when it is gone."""
-    until = time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < until:
+    sagemaker = account.client("sagemaker")
+
+    def project() -> list[dict[str, Any]]:
         try:
-            project: dict[str, Any] = account.client("sagemaker").describe_project(ProjectName=name)
+            found = sagemaker.describe_project(ProjectName=name)
         except ClientError as error:
             assert "does not exist" in str(error)
-            return {}
-        if not project["ProjectStatus"].endswith("InProgress"):
-            return project
-        time.sleep(0.05)
-    raise AssertionError(f"{name} is {project['ProjectStatus']}")
+            return [{}]
+        return [] if found["ProjectStatus"].endswith("InProgress") else [found]
+
+    return until(project)[0]
 
 
 def topics(account: Account) -> list[str]:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from kit.tests.waiting import until
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import until
 from tests.rehearsal.test_codepipeline import Delivery, approval, build, only_if, stage
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.story
 
 
 def seed(project: Path) -> bytes:

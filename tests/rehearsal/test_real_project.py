@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from kit.tests.waiting import until
 from rehearsal import host
+from tests.numbers import next_account
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import role, until
+from tests.rehearsal.engines import role
 
-pytestmark = pytest.mark.slow
-ACCOUNT = "400000000001"
+pytestmark = pytest.mark.story
+ACCOUNT = next_account()
 GROUP = "churn-p-abc"
 
 
@@ -76,7 +78,7 @@ def execution(running: Account, roles: str, project: Path) -> dict[str, Any]:
         found = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
         return found if found["PipelineExecutionStatus"] != "Executing" else None
 
-    found: dict[str, Any] = until(ended, 60)
+    found: dict[str, Any] = until(ended)
     steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn, MaxResults=50)["PipelineExecutionSteps"]
     return {**found, "Steps": {step["StepName"]: step for step in steps}}
 
@@ -111,7 +113,7 @@ def test_the_approved_model_answers_as_its_contract_says(
         found = str(sagemaker.describe_endpoint(EndpointName="churn")["EndpointStatus"])
         return "" if found == "Creating" else found
 
-    assert until(status, 60) == "InService"
+    assert until(status) == "InService"
     contract = sagemaker.describe_model_package(ModelPackageName=arn)["CustomerMetadataProperties"]["contract_uri"]
     sample, expected = (_object(running, f"{contract}/{name}.jsonl").splitlines()[0] for name in ("sample", "expected"))
     answer = running.client("sagemaker-runtime").invoke_endpoint(

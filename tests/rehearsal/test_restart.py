@@ -2,31 +2,24 @@
 
 import contextlib
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError
 
+from kit.tests.waiting import until
 from rehearsal import host
 from rehearsal.faults import edge
+from tests.numbers import next_account
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import until
+from tests.rehearsal.engines import saved
 from tests.rehearsal.test_codepipeline import Delivery, approval, build, stage
 from tests.rehearsal.test_projects import settled
 from tests.rehearsal.test_service_catalog import Catalog
 
-NUMBER = "100900000003"
-AT_REST_SECONDS = 0.5  # the files of one state are written one after the other
+NUMBER = next_account()
 # It ends only once somebody says so, with a file outside of the build.
 WAIT = 'version: 0.2\nphases: {build: {commands: ["until test -f $SIGNAL; do sleep 0.05; done"]}}\n'
-
-
-def saved(state: Path, text: str) -> bool:
-    """Whether a file of our services, as a restart would read it, holds a text, and no file is being written."""
-    ours = list((state / "stores").glob("*.pickle"))
-    last = max((path.stat().st_mtime for path in [*ours, *(state / "ministack").glob("*.json")]), default=0)
-    return any(text.encode() in path.read_bytes() for path in ours) and time.time() > last + AT_REST_SECONDS
 
 
 def test_an_approval_outlives_the_emulator(state: Path) -> None:

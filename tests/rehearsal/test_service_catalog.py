@@ -1,14 +1,14 @@
 """The Service Catalog stand-in, through boto3."""
 
 import json
-import time
 import urllib.request
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.rehearsal.conftest import WAIT_SECONDS, Account
+from kit.tests.waiting import PATIENCE, until
+from tests.rehearsal.conftest import Account
 
 TEMPLATE: dict[str, Any] = {
     "Parameters": {
@@ -64,14 +64,14 @@ class Catalog:
 
     def record(self, answer: Any) -> dict[str, Any]:
         """The record of an operation, once it has ended, with its outputs."""
-        until = time.monotonic() + WAIT_SECONDS
-        while time.monotonic() < until:
-            shown = self.api.describe_record(Id=answer["RecordDetail"]["RecordId"])
-            record: dict[str, Any] = shown["RecordDetail"]
-            if record["Status"] in ("SUCCEEDED", "FAILED"):
-                return record | {"Outputs": {item["OutputKey"]: item["OutputValue"] for item in shown["RecordOutputs"]}}
-            time.sleep(0.05)
-        raise AssertionError(f"{record} has not ended")
+
+        def ended() -> dict[str, Any] | None:
+            shown: dict[str, Any] = self.api.describe_record(Id=answer["RecordDetail"]["RecordId"])
+            return shown if shown["RecordDetail"]["Status"] in ("SUCCEEDED", "FAILED") else None
+
+        shown = until(ended) or {}
+        outputs = {item["OutputKey"]: item["OutputValue"] for item in shown["RecordOutputs"]}
+        return shown["RecordDetail"] | {"Outputs": outputs}
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ def test_a_version_keeps_the_template_that_it_was_made_from(catalog: Catalog) ->
     shown = catalog.api.describe_provisioning_artifact(
         ProductId=catalog.product_id, ProvisioningArtifactId=catalog.version, Verbose=True
     )
-    with urllib.request.urlopen(shown["Info"]["TemplateUrl"], timeout=5) as answer:  # noqa: S310 - loopback
+    with urllib.request.urlopen(shown["Info"]["TemplateUrl"], timeout=PATIENCE) as answer:  # noqa: S310 - loopback
         assert json.load(answer) == TEMPLATE
     assert catalog.provision(Name="one")["Status"] == "SUCCEEDED"
 

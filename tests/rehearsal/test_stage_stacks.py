@@ -1,21 +1,20 @@
 """The project's own endpoint.yaml and scaling.yaml as stacks: released, scaled, rolled back by alarms, deleted."""
 
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from kit.tests.waiting import until
 from rehearsal import host
 from tests.infrastructure import stages
 from tests.infrastructure.cloudformation import load
+from tests.numbers import next_account
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import until
 from tests.rehearsal.served import BAD, GOOD, Hosting
 from tests.rehearsal.test_endpoints import Traffic
 
 NAME = "Churn-p-abc-prod"
-_accounts = itertools.count(500000000001)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +44,7 @@ class Stage:
         known = [each["StackName"] for each in self.cloudformation.describe_stacks()["Stacks"]]
         call = self.cloudformation.update_stack if name in known else self.cloudformation.create_stack
         call(StackName=name, TemplateBody=text, Parameters=parameters, Capabilities=["CAPABILITY_NAMED_IAM"])
-        return str(until(lambda: self.ended(name), 60))
+        return str(until(lambda: self.ended(name)))
 
     def delete(self, *concerns: str) -> None:
         """Delete stacks, one after the other."""
@@ -56,7 +55,7 @@ class Stage:
 
     def gone(self, name: str) -> None:
         """Wait for the end of a stack."""
-        until(lambda: name not in str(self.cloudformation.describe_stacks()["Stacks"]), 30)
+        until(lambda: name not in str(self.cloudformation.describe_stacks()["Stacks"]))
 
     def values(self, package: str) -> dict[str, str]:
         """What a release fills in."""
@@ -88,10 +87,10 @@ class Stage:
 @pytest.fixture
 def stage(quick: host.Emulator) -> Stage:
     """A stage of this test's own."""
-    return Stage(Hosting(Account(quick, str(next(_accounts)))))
+    return Stage(Hosting(Account(quick, next_account())))
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_a_release_its_scaling_and_a_release_that_fails(stage: Stage) -> None:
     hosting = stage.hosting
     good, better, bad = hosting.package(GOOD), hosting.package(GOOD.replace("* 2", "* 3")), hosting.package(BAD)

@@ -15,6 +15,8 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
+from kit.tests.waiting import PATIENCE
+from kit.tests.waiting import until as wait_until
 from rehearsal.__main__ import advice, parse
 from rehearsal.host import ROOT, Emulator
 from rehearsal.report import facts as recorded
@@ -211,9 +213,11 @@ def test_what_runs_beside_a_step_is_told_until_it_is_over(world: World, tmp_path
         """A step that waits."""
         until = time.monotonic() + 0.3
         world.looked, world.step.lines = 0.0, ["working"]
-        world.wait(lambda: True if time.monotonic() > until else None, "the time to pass", 5)
+        world.wait(lambda: True if time.monotonic() > until else None, "the time to pass", PATIENCE)
         world.looked = 0.0
-        world.wait(lambda: None if world.beside and time.monotonic() < until + 5 else True, "it to end", 10)
+        world.wait(
+            lambda: None if world.beside and time.monotonic() < until + PATIENCE else True, "it to end", 2 * PATIENCE
+        )
 
     played([step(waiting)], world)
     text = (tmp_path / "shown").read_text()
@@ -295,7 +299,7 @@ def group_members(leader: int) -> set[int]:
     return found - {leader}
 
 
-@pytest.mark.slow
+@pytest.mark.story
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_rehearsal_leaves_no_process_and_a_report(tmp_path: Path, number: signal.Signals) -> None:
     code = (
@@ -308,12 +312,10 @@ def test_an_interrupted_rehearsal_leaves_no_process_and_a_report(tmp_path: Path,
     )
     started = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     story = tmp_path / "latest" / "story.log"
-    deadline = time.monotonic() + 60
-    while not story.exists() and started.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: story.exists() or started.poll() is not None)
     processes = group_members(started.pid)
     started.send_signal(number)
-    started.communicate(timeout=30)
+    started.communicate(timeout=PATIENCE)
     assert started.returncode not in (0, None)
     assert processes, "the emulator was never started"
     assert [process for process in processes if alive(process)] == []
@@ -322,7 +324,7 @@ def test_an_interrupted_rehearsal_leaves_no_process_and_a_report(tmp_path: Path,
     assert "Interrupted" in (tmp_path / "latest" / "report.html").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_a_story_that_failed_is_kept_running_if_asked(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib\n"
@@ -345,10 +347,10 @@ def test_a_story_that_failed_is_kept_running_if_asked(tmp_path: Path) -> None:
     lines = list(itertools.takewhile(lambda line: not line.startswith("log "), started.stdout))
     told = "".join(lines)
     (look,) = re.findall(r"http://\S+/_look/", told)
-    with urllib.request.urlopen(look, timeout=20) as answer:  # noqa: S310 - our own address on loopback
+    with urllib.request.urlopen(look, timeout=PATIENCE) as answer:  # noqa: S310 - our own address on loopback
         assert answer.status == 200
     started.send_signal(signal.SIGINT)
-    rest, _ = started.communicate(timeout=30)
+    rest, _ = started.communicate(timeout=PATIENCE)
     assert started.returncode == 1
     assert "expected  three eggs" in told
     assert "The story failed" in told

@@ -9,9 +9,9 @@ import pytest
 from rehearsal.report import facts as recorded
 from rehearsal.report.facts import Facts
 from rehearsal.story import STORY
-from tests.rehearsal.conftest import Size
+from tests.rehearsal.conftest import NAMES, Size
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.story
 # What was built and deployed, oldest first; it is what the steps began, and nothing else.
 BUILDS = ["Succeeded", "Succeeded", "Failed"]  # the seed, a better model, a worse one
 DEPLOYMENTS = [
@@ -21,7 +21,7 @@ DEPLOYMENTS = [
 ]
 
 
-@pytest.mark.parametrize("size", ["small", "medium"])
+@pytest.mark.parametrize("size", [pytest.param(size, marks=pytest.mark.xdist_group(size)) for size in NAMES])
 def test_the_whole_story_is_played_with_no_call_denied(stories: Callable[[Size], Path], size: Size) -> None:
     folder = stories(size)
     facts = recorded.read(folder / "facts.json")

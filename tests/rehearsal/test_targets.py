@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from kit.tests.waiting import until
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import Inbox, role, until
+from tests.rehearsal.engines import Inbox, role
 
 SHAPE = {"Version": "2012-10-17"}
 
@@ -112,7 +113,7 @@ def test_a_schedule_makes_any_call(account: Account) -> None:
     account.client("scheduler").create_schedule(
         Name="now", ScheduleExpression="at(2020-01-01T00:00:00)", FlexibleTimeWindow={"Mode": "OFF"}, Target=target
     )
-    caught.wait(1)
+    caught.at_least(1)
     content = codecommit.get_file(repositoryName="r", filePath="id")["fileContent"].decode()
     assert len(content) == 32
     assert "<" not in content

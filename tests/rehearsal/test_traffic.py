@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
+from kit.tests.waiting import until
 from rehearsal.host import Emulator
 from rehearsal.report.facts import Facts, ShiftFact
 from rehearsal.story import releasing
@@ -17,7 +18,6 @@ from rehearsal.story.errors import StoryError
 from rehearsal.story.show import Lines
 from rehearsal.story.traffic import Heard, Known, begin
 from rehearsal.story.world import Options, World
-from tests.rehearsal.engines import until
 
 OLD, NEW = Known("version 1", [0.1]), Known("version 2", [0.2])
 
@@ -56,9 +56,9 @@ def world(tmp_path: Path, endpoint: Endpoint) -> World:
 def both_answered(world: World, endpoint: Endpoint, ended: threading.Event) -> Heard:
     """Clients that both versions answered, and that still ask."""
     heard = world.heard = begin(world, "prod", [{}], [OLD, NEW], ended.is_set)
-    until(lambda: heard.totals[OLD.name], 10)
+    until(lambda: heard.totals[OLD.name])
     endpoint.version = NEW
-    until(lambda: heard.totals[NEW.name], 10)
+    until(lambda: heard.totals[NEW.name])
     return heard
 
 
@@ -67,9 +67,9 @@ def test_they_ask_until_the_pipeline_has_ended(world: World, endpoint: Endpoint)
     heard = both_answered(world, endpoint, ended)
     releasing.require_shift(world, heard)
     before = endpoint.asked
-    until(lambda: endpoint.asked > before, 10)
+    until(lambda: endpoint.asked > before)
     ended.set()
-    until(lambda: heard.thread and not heard.thread.is_alive(), 10)
+    until(lambda: heard.thread and not heard.thread.is_alive())
     releasing.require_unharmed(world)
     shift = world.facts.shifts[-1]
     assert sum(sum(sample.answers.values()) for sample in shift.samples) == endpoint.asked
@@ -80,7 +80,7 @@ def test_a_request_that_fails_after_the_update_fails_the_step(world: World, endp
     heard = both_answered(world, endpoint, threading.Event())
     releasing.require_shift(world, heard)
     endpoint.is_failing = True
-    until(lambda: heard.failed, 10)
+    until(lambda: heard.failed)
     with pytest.raises(StoryError, match="no request to fail"):
         releasing.require_unharmed(world)
     assert heard.thread and not heard.thread.is_alive()

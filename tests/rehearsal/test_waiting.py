@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from kit.tests.waiting import until
 from rehearsal import host
 from rehearsal.report.facts import Facts
 from rehearsal.story.errors import OverdueError
@@ -19,7 +20,7 @@ from rehearsal.story.show import Lines
 from rehearsal.story.waiting import told_why_nothing_came, why_nothing_came
 from rehearsal.story.world import TOOLING, Options, World
 from tests.rehearsal.conftest import Account
-from tests.rehearsal.engines import role, until
+from tests.rehearsal.engines import role
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_the_error_of_the_dispatcher_is_told(world: World) -> None:
 
 
 def eventually(tell: Callable[[], str], word: str) -> str:
-    told: str = until(lambda: text if word in (text := tell()) else "", 20)
+    told: str = until(lambda: text if word in (text := tell()) else "")
     return told
 
 

@@ -1,6 +1,5 @@
 """An emulator for the tests of this folder, and accounts in it: any twelve digits are one, so each test has its own."""
 
-import itertools
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,9 +16,8 @@ from service_catalog.offering import Words
 from service_catalog.publish import Wish
 from service_catalog.release import Source
 from service_catalog.seed import Seed, pack
+from tests.numbers import next_account
 from tests.service_catalog.accounts import Accounts, contents
-
-_NUMBERS = itertools.count(100000000001)
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +36,7 @@ def accounts(emulated: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    return Accounts(lambda: str(next(_NUMBERS)), tmp_path)
+    return Accounts(next_account, tmp_path)
 
 
 @pytest.fixture
@@ -73,7 +71,7 @@ def printed(tmp_path: Path) -> Callable[[], str]:
 def _published(emulated: Emulator, source: Source) -> tuple[Account, dict[str, Any]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", emulated.address)
-        account = Accounts(lambda: "999999999901", Path()).new()
+        account = Accounts(next_account, Path()).new()
         publish.publish([account], source, Wish(Words(names.PRODUCT), pause=0.02), Console(quiet=True))
         for service in ("sagemaker", "cloudformation", "s3", "iam", "codepipeline"):
             account.client(service)

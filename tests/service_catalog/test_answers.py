@@ -6,11 +6,9 @@ from itertools import pairwise
 import pytest
 
 from scripts.bake import ROOT
-from service_catalog import answers
+from service_catalog import answers, joiner
 from service_catalog.answers import Form, Question
 from service_catalog.errors import InputError
-from service_catalog.release import FOLDER
-from service_catalog.template import Template
 
 QUESTIONS = [
     Question("SageMakerProjectName"),
@@ -76,8 +74,7 @@ def test_words_that_are_no_answers_are_refused() -> None:
 
 def our_form() -> Form:
     """The product's form as it is after publish."""
-    product = Template("product.yaml", (FOLDER / "product.yaml").read_text(encoding="utf-8"))
-    product = product.stamped({"seed bucket": "b", "seed key": "seeds/k.zip"})
+    product = joiner.template("product.yaml").stamped({"seed bucket": "b", "seed key": "seeds/k.zip"})
     questions = [Question.from_template(name, declared) for name, declared in product.parameters.items()]
     return Form(questions, product.document["Rules"], {"AWS::Partition": "aws", "AWS::AccountId": "111111111111"})
 
@@ -94,7 +91,7 @@ def test_our_product_can_be_launched_without_an_answer() -> None:
     ],
 )
 def test_a_connection_of_any_partition_is_taken(arn: str) -> None:
-    product = Template("product.yaml", (FOLDER / "product.yaml").read_text(encoding="utf-8"))
+    product = joiner.template("product.yaml")
     question = Question.from_template("ConnectionArn", product.parameters["ConnectionArn"])
     assert question.problem(arn) is None
     assert "must be nothing, or the ARN of a connection" in (

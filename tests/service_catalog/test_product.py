@@ -206,13 +206,13 @@ def test_the_release_gets_the_variables_of_the_execution() -> None:
 
 
 def test_templates_and_parameters_are_those_that_release_writes() -> None:
-    """release.py writes one file for each template and scaling-before.json besides."""
+    """release.py writes one file for each template, scaling-before.json and the template of the API."""
     concerns = {Path(name).stem for name in stages.templates()}
     for stage, actions in _deployments(SMALL).items():
         files = {action["Configuration"]["TemplateConfiguration"] for action in actions}
         assert files == {f"Release::{stage}/{name}.json" for name in concerns | {"scaling-before"}}
         assert {action["Configuration"]["TemplatePath"] for action in actions} == {
-            f"Source::model_deploy/{name}.yaml" for name in concerns
+            f"Release::{stage}/api.yaml" if name == "api" else f"Source::model_deploy/{name}.yaml" for name in concerns
         }
 
 

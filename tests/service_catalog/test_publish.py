@@ -313,7 +313,7 @@ def test_a_stage_that_nobody_here_reaches_is_a_command_for_its_administrator(
     assert line.startswith("aws cloudformation deploy")
     assert f"ToolingAccountId={account.id}" in line
     assert "OrganizationId=o-abcdefghij" in line
-    assert "service_catalog/stage.yaml, in the folder where that file is" in printed()
+    assert "build/templates/stage.yaml, which `make templates` writes, in the folder where that file is" in printed()
 
 
 ELSEWHERE = replace(WISH, stage_ids={"staging": "222222222222", "prod": "333333333333"}, organization="o-abcdefghij")

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
+from service_catalog import joiner
 from service_catalog.errors import SourceError
-from service_catalog.release import FOLDER
 from service_catalog.template import BODY_BYTES, POLICY_CHARACTERS, Template, difference, read
 
 TEXT = """# comment
@@ -89,7 +89,7 @@ def test_differences_are_named() -> None:
 
 @pytest.mark.parametrize("name", ["product", "portfolio", "stage"])
 def test_our_templates_are_within_the_limits(name: str) -> None:
-    template = Template(f"{name}.yaml", (FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    template = joiner.template(f"{name}.yaml")
     template.require_size(1_000_000 if name == "product" else 51_200)
     template.require_policies()
 
@@ -99,7 +99,7 @@ def test_the_stage_template_can_be_rolled_out_by_stacksets() -> None:
 
     Nothing in it may belong to one account: no number, no export that another stack would have to make.
     """
-    template = Template("stage.yaml", (FOLDER / "stage.yaml").read_text(encoding="utf-8"))
+    template = joiner.template("stage.yaml")
     template.require_size(BODY_BYTES)
     assert not {"Transform", "Mappings"} & template.document.keys()
     kinds = {resource["Type"] for resource in template.resources.values()}

@@ -113,13 +113,13 @@ def test_a_machine_without_a_fitting_python(project: Path, shell: Shell) -> None
     assert not (project / ".venv").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.bake
 def test_a_python_without_pip_of_its_own(project: Path, shell: Shell) -> None:
     shell.do(sys.executable, "-m", "venv", "--without-pip", "bare", folder=project)
     shell.do("make", ".venv/local.installed", "PYTHON=bare/bin/python", folder=project)
 
 
-@pytest.mark.slow
+@pytest.mark.bake
 def test_a_package_with_another_hash_is_refused(project: Path, shell: Shell) -> None:
     lock = project / "requirements.lock"
     text = lock.read_text(encoding="utf-8")
@@ -135,7 +135,7 @@ def spoiled(pins: re.Match[str]) -> str:
     return re.sub(r"sha256:\w{8}", "sha256:00000000", pins[0])
 
 
-@pytest.mark.slow
+@pytest.mark.bake
 def test_an_interrupted_installation_is_repeated(project: Path, shell: Shell) -> None:
     shell.do("make", ".venv/local.installed", folder=project)
     assert shell.do("make", ".venv/local.installed", folder=project).startswith(
@@ -147,7 +147,7 @@ def test_an_interrupted_installation_is_repeated(project: Path, shell: Shell) ->
     assert "Setting up .venv" in shell.do("make", ".venv/local.installed", folder=project)
 
 
-@pytest.mark.slow
+@pytest.mark.bake
 def test_uv_is_fetched_once_and_again_when_spoilt(
     project: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +32,7 @@ class Behaviour:
     requests: int = 0
     connections: set[tuple[str, int]] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    ended: threading.Event = field(default_factory=threading.Event)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -50,7 +50,8 @@ class Handler(BaseHTTPRequestHandler):
             behaviour.requests += 1
             behaviour.connections.add(self.client_address)
             fails = behaviour.every_fails and behaviour.requests % behaviour.every_fails == 0
-        time.sleep(behaviour.seconds if behaviour.requests <= behaviour.slow_requests else 0)
+        if behaviour.requests <= behaviour.slow_requests:
+            behaviour.ended.wait(behaviour.seconds)
         if behaviour.hangs_up:
             self.close_connection = True
             return
@@ -113,6 +114,7 @@ def serving(behaviour: Behaviour) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
+        behaviour.ended.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -76,7 +76,6 @@ def test_the_configuration_as_it_comes_is_in_order(releaser: Releaser, register:
         ({"EndpointType": "asynchronous"}, ("rule", "EndpointType='asynchronous', CapturePercent='20'")),
         ({"CandidateUse": "ab-test"}, ("rule", "CandidateUse='ab-test', CandidateModelPackageArn=''")),
         ({"StageName": "staging"}, ("Parameters.StageName: is set by release; take it out",)),
-        ({"ApiRevision": "7"}, ("Parameters.ApiRevision: is set by release",)),
         (
             {"ApiUserPoolArn": "arn:aws-cn:cognito-idp:cn-north-1:333333333333:userpool/x"},
             ("Parameters.ApiUserPoolArn: eu-west-1 is in the partition aws; found an ARN of aws-cn",),

@@ -17,6 +17,7 @@ from kit.tests.deploy.conftest import (
     ENVIRONMENT,
     EXPECTED,
     GROUP,
+    NOON,
     REGION,
     SAMPLE,
     SCHEMA,
@@ -32,6 +33,7 @@ from kit.tests.deploy.test_aws_edges import looks
 from kit.tests.places import PROJECT
 from sagemaker_project_kit.deploy import __main__ as command
 from sagemaker_project_kit.deploy import quotas, wiring
+from sagemaker_project_kit.deploy.api import IAM, Api
 from sagemaker_project_kit.deploy.config import Budget
 from sagemaker_project_kit.deploy.release import Sight
 from sagemaker_project_kit.deploy.settings import Settings
@@ -91,7 +93,7 @@ def test_a_failed_verify_is_red_and_not_remembered(
     with serving(Behaviour(accepts_any_type=True)) as url:
         assert command.main(["verify", "--stage", "prod", "--target", url, "--seconds", "1", *here]) == 1
     error = capsys.readouterr().err
-    assert "prod: churn-p-1/1 failed 1 of 14 checks; an unknown content type is refused" in error
+    assert "prod: churn-p-1/1 failed 1 of 15 checks; an unknown content type is refused" in error
     assert "Traceback" not in error
     assert (tmp_path / "build" / "verify" / "prod" / "summary.md").is_file()
     assert not (tmp_path / "s3" / "local-artifacts").exists()
@@ -256,19 +258,39 @@ class Runtime:
 
 
 class Clients:
-    """A stage's clients: strict stubs, and the runtime above."""
+    """A stage's clients: strict stubs, and the runtime above; its API is the same server."""
 
-    def __init__(self, sagemaker: Any, url: str) -> None:
-        self.sagemaker, self._url = sagemaker, url
+    def __init__(self, sagemaker: Any, cloudformation: Any, url: str) -> None:
+        self.sagemaker, self.cloudformation, self._url = sagemaker, cloudformation, url
+
+    def api(self, found: Api, timeout: float) -> ServerTarget:
+        assert found == API
+        return ServerTarget(self._url, timeout)
 
     def runtime(self, connections: int, timeout: float) -> Runtime:
         return Runtime(self._url)
 
 
-def verify_endpoint(settings: Settings, registry: Any, store: FolderStore, package: str, live: list[Any]) -> Any:
+API = Api("https://a1.execute-api.eu-west-1.amazonaws.com/staging/predictions", IAM)
+API_STACK = {
+    "StackName": "sagemaker-churn-p-1-staging-api",
+    "CreationTime": NOON,
+    "StackStatus": "CREATE_COMPLETE",
+    "Outputs": [{"OutputKey": "PredictionsUrl", "OutputValue": API.url}],
+    "Parameters": [{"ParameterKey": "ApiAuthorization", "ParameterValue": API.authorization}],
+}
+
+
+def verify_endpoint(
+    settings: Settings, registry: Any, store: FolderStore, package: str, live: list[Any], *stacks: Any
+) -> Any:
     limits = Budget(seconds=0.2, requests_per_second=100, endpoint_wait_seconds=0, capture_wait_seconds=0.1)
-    with serving(Behaviour()) as url, stubbed("sagemaker", *live) as sagemaker:
-        clients: Any = Clients(sagemaker, url)
+    with (
+        serving(Behaviour()) as url,
+        stubbed("sagemaker", *live) as sagemaker,
+        stubbed("cloudformation", *stacks) as cloudformation,
+    ):
+        clients: Any = Clients(sagemaker, cloudformation, url)
         project = wiring.Project(settings, registry, store, lambda _: Sight(), lambda _: clients)
         tested = wiring.Tested("staging")
         return wiring.verification(project, tested, limits, {"package_arn": package}, lambda _: None).run()
@@ -286,9 +308,11 @@ def test_an_endpoint_is_verified_where_capture_is_told_to_go(
         "KmsKeyId": "key",
     }
     live = looks(DataCaptureConfig=capture)
-    found = verify_endpoint(settings, registry, store, arn(1), live)
+    stacks = ("describe_stacks", {"StackName": API_STACK["StackName"]}, {"Stacks": [API_STACK]})
+    found = verify_endpoint(settings, registry, store, arn(1), live, stacks)
     (result,) = found.failed
     assert result.name == "captured traffic arrives"
+    assert [each.outcome for each in found.results if each.name == "its API answers as it does"] == ["passed"]
     assert "s3://artifacts/datacapture/staging/churn-p-1-staging/AllTraffic/20" in result.detail
 
 

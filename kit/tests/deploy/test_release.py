@@ -1,6 +1,7 @@
 """What release writes: complete template configurations for every stage, or nothing but why it waits."""
 
 import json
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from kit.tests.deploy.conftest import ENVIRONMENT, GROUP, NOON, PROD, Edit, Register, arn
 from sagemaker_project_kit.deploy import request_schema, rollback, template
 from sagemaker_project_kit.deploy.endpoint import Endpoint, Variant
-from sagemaker_project_kit.deploy.errors import RegistryError, RollbackError
+from sagemaker_project_kit.deploy.errors import RegistryError, RollbackError, TemplateError
 from sagemaker_project_kit.deploy.history import Release
 from sagemaker_project_kit.deploy.release import Releaser, Sight
 from sagemaker_project_kit.deploy.settings import STAGES
@@ -141,21 +142,44 @@ def test_the_api_refuses_what_the_model_would(releaser: Releaser, register: Regi
     assert row["required"] == ["tenure", "plan"]
     assert set(row["properties"]) == {"tenure", "plan", "churn"}
     assert row["additionalProperties"] is False
-    assert parameters["ApiRevision"] == written(releaser, "staging/api.json")["Parameters"]["ApiRevision"]
+    assert snapshot(releaser, "prod") == snapshot(releaser, "staging")
 
 
-def test_the_revision_changes_with_the_schema_only(releaser: Releaser, register: Register, edit: Edit) -> None:
+def snapshot(releaser: Releaser, stage: str) -> str:
+    """The name of the API's deployment, which the template gives and its stage refers to."""
+    text = (releaser.place.target / stage / "api.yaml").read_text(encoding="utf-8")
+    names: set[str] = set(re.findall(r"\bSnapshot\w+", text))
+    assert len(names) == 1
+    name = names.pop()
+    assert re.fullmatch(r"Snapshot[0-9a-f]{32}", name)
+    return name
+
+
+def test_the_snapshot_changes_with_template_and_schema_only(
+    releaser: Releaser, register: Register, edit: Edit, source: Path
+) -> None:
     register(1)
     releaser.release(STAGES)
-    first = written(releaser, "prod/api.json")["Parameters"]["ApiRevision"]
+    first = snapshot(releaser, "prod")
     register(2, minutes=5)
     releaser.release(STAGES)
-    assert written(releaser, "prod/api.json")["Parameters"]["ApiRevision"] == first
+    assert snapshot(releaser, "prod") == first
     edit("prod", ApiRequestSchema='{"type": "object"}')
     releaser.release(STAGES)
-    parameters = written(releaser, "prod/api.json")["Parameters"]
-    assert parameters["ApiRequestSchema"] == '{"type": "object"}'
-    assert parameters["ApiRevision"] != first
+    assert written(releaser, "prod/api.json")["Parameters"]["ApiRequestSchema"] == '{"type": "object"}'
+    assert (other := snapshot(releaser, "prod")) != first
+    template = source / "api.yaml"
+    template.write_text(template.read_text(encoding="utf-8") + "# another", encoding="utf-8")
+    releaser.release(STAGES)
+    assert snapshot(releaser, "prod") not in (first, other)
+
+
+def test_an_api_without_a_snapshot_is_refused(releaser: Releaser, register: Register, source: Path) -> None:
+    register(1)
+    template = source / "api.yaml"
+    template.write_text(template.read_text(encoding="utf-8").replace("!Ref Snapshot1", "d1"), encoding="utf-8")
+    with pytest.raises(TemplateError, match="must name the deployment Snapshot1 and refer to it"):
+        releaser.release(STAGES)
 
 
 @pytest.mark.parametrize(("columns", "is_strict"), [(20, True), (150, False), (600, False)])

@@ -5,7 +5,6 @@ import json
 import shutil
 import subprocess
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Any
 
 from kit.tests.local.pipelines import Finished, Project
 from kit.tests.places import PROJECT
+from kit.tests.waiting import PATIENCE
 from sagemaker_project_kit.local.state.registry import APPROVED, Registry
 
 LINES = "application/jsonlines"
@@ -141,9 +141,12 @@ class Machine:
     # --- what there is
 
     def state(self, stage: str) -> dict[str, Any]:
-        """The state file; empty without one."""
-        path = self.root / ".local" / "endpoints" / f"{stage}.json"
-        return dict(json.loads(path.read_text())) if path.exists() else {}
+        """The state file; empty without one, which may be any moment now."""
+        try:
+            text = (self.root / ".local" / "endpoints" / f"{stage}.json").read_text()
+        except FileNotFoundError:
+            return {}
+        return dict(json.loads(text))
 
     def pids(self, stage: str) -> list[int]:
         """The processes of an endpoint."""
@@ -161,7 +164,7 @@ class Machine:
 
 def call(port: int, x: int = 1) -> Any:
     """One request over a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.request("POST", "/invocations", json.dumps({"x": x}).encode(), {"Content-Type": LINES})
         response = connection.getresponse()
@@ -180,8 +183,8 @@ class Client:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        while not self.stop.is_set():
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        while not self.stop.wait(0.01):
             try:
                 connection.request("POST", "/invocations", b'{"x": 1}\n', {"Content-Type": LINES})
                 response = connection.getresponse()
@@ -190,7 +193,6 @@ class Client:
             except (OSError, http.client.HTTPException) as error:
                 self.heard[type(error).__name__] += 1
                 connection.close()
-            time.sleep(0.01)
         connection.close()
 
 

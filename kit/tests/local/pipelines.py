@@ -7,11 +7,12 @@ import subprocess
 import sys
 import tarfile
 import textwrap
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from kit.tests.waiting import PATIENCE
 
 CODE = "/opt/ml/processing/input/code"
 OUTPUT = "/opt/ml/processing/output"
@@ -92,6 +93,12 @@ class Project:
         """Run `python -m sagemaker_project_kit.local …` to its end."""
         return self.finish(self.start(*arguments, limit=limit))
 
+    def part(self, name: str, *arguments: str) -> Finished:
+        """Run `python -m sagemaker_project_kit.<name> …` to its end."""
+        command = [sys.executable, "-m", f"sagemaker_project_kit.{name}", *arguments]
+        done = subprocess.run(command, cwd=self.root, capture_output=True, text=True)
+        return Finished(done.returncode, done.stdout, done.stderr, {})
+
     def run(self, steps: Sequence[Step] | None = None, *options: str, limit: str = "", **define: Any) -> Finished:
         """Define these steps (if given) and run them."""
         if steps is not None:
@@ -100,9 +107,12 @@ class Project:
 
     def finish(self, process: "subprocess.Popen[str]") -> Finished:
         """Wait for the end of a command and read what it recorded."""
-        out, err = process.communicate(timeout=60)
-        path = self.root / "runs" / "latest" / "execution.json"
-        return Finished(process.returncode, out, err, json.loads(path.read_text()) if path.exists() else {})
+        out, err = process.communicate(timeout=PATIENCE)
+        try:
+            execution = json.loads((self.root / "runs" / "latest" / "execution.json").read_text())
+        except FileNotFoundError:
+            execution = {}
+        return Finished(process.returncode, out, err, execution)
 
     def stored(self, uri: str) -> Path:
         """Where an object is on disk."""
@@ -114,22 +124,18 @@ class Project:
         return [*state.glob("work/*"), *state.rglob("*.tmp")]
 
 
-def wait_until(happened: Any, seconds: float = 20) -> None:
-    """Wait for something another process does."""
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.01)
-
-
 def alive(pid: int) -> bool:
     """Whether a process exists and is not a zombie."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    status = Path(f"/proc/{pid}/stat")
-    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+    if not Path("/proc/self").exists():
+        return True
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def send(process: "subprocess.Popen[str]", number: signal.Signals) -> None:

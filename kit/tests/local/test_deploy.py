@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from kit.tests.local.deployments import CANARY, Machine, asking
-from kit.tests.local.pipelines import alive, send, wait_until
+from kit.tests.local.pipelines import alive, send
+from kit.tests.waiting import until
 from sagemaker_project_kit.local.state.registry import PENDING
-
-pytestmark = pytest.mark.slow
 
 
 def test_nothing_approved_says_what_it_waits_for(machine: Machine) -> None:
@@ -50,7 +49,7 @@ def test_stop_ends_every_process(deployed: Machine) -> None:
     assert len(pids) == 4 and all(map(alive, pids))
     done = deployed.stop()
     assert done.code == 0 and "prod: churn/1 stopped." in done.out
-    wait_until(lambda: not any(map(alive, pids)))
+    until(lambda: not any(map(alive, pids)))
     assert not control.exists() and deployed.state("prod") == {}
     assert "No endpoint runs on this machine." in deployed.stop().out
 
@@ -111,7 +110,7 @@ def test_staging_that_fails_its_test_leaves_production_alone(deployed: Machine) 
 def test_a_second_deployment_at_the_same_time_is_refused(deployed: Machine) -> None:
     deployed.add(3)
     first = deployed.start()
-    wait_until(lambda: len(deployed.state("staging")["fleets"]) == 2)
+    until(lambda: len(deployed.state("staging")["fleets"]) == 2)
     second = deployed.deploy()
     assert second.code == 2 and "Another deployment is under way here" in second.err
     send(first, signal.SIGINT)
@@ -137,4 +136,4 @@ def test_an_endpoint_whose_first_model_does_not_start_ends(machine: Machine) -> 
     machine.project.stored("s3://bucket/models/2/model.tar.gz").write_text("no archive")
     done = machine.deploy()
     assert done.code == 1 and "no endpoint runs" in done.out
-    wait_until(lambda: machine.state("staging") == {})
+    until(lambda: machine.state("staging") == {})

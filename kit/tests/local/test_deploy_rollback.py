@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from kit.tests.local.deployments import CANARY, Machine, asking
-from kit.tests.local.pipelines import alive, send, wait_until
-
-pytestmark = pytest.mark.slow
+from kit.tests.local.pipelines import alive, send
+from kit.tests.waiting import until
 
 
 @pytest.fixture
@@ -37,7 +36,7 @@ def test_an_alarm_takes_all_traffic_back(canary: Machine, fault: dict[str, Any],
     with asking(canary, "staging") as client:
         done = canary.deploy()
         client.heard.clear()
-        wait_until(lambda: sum(client.heard.values()) >= 20)
+        until(lambda: sum(client.heard.values()) >= 20)
         assert set(client.heard) == {2}, "the old model answers again"
     assert done.code == 1, done.out + done.err
     assert f"staging: churn/2 was rolled back: the alarm {alarm} went off" in done.out
@@ -71,7 +70,7 @@ def started(machine: Machine) -> "subprocess.Popen[str]":
     machine.add(3)
     process = machine.start()
     with asking(machine, "staging") as client:
-        wait_until(lambda: client.heard[3])
+        until(lambda: client.heard[3])
     return process
 
 
@@ -92,8 +91,8 @@ def test_a_killed_deployment_goes_back_by_itself(canary: Machine) -> None:
     pids = canary.pids("staging")
     process.kill()
     process.communicate()
-    wait_until(lambda: not alive(pids[2]))
-    wait_until(lambda: len(canary.state("staging")["fleets"]) == 1)
+    until(lambda: not alive(pids[2]))
+    until(lambda: len(canary.state("staging")["fleets"]) == 1)
     assert [canary.ask("staging") for _ in range(20)] == [2] * 20
     assert canary.deploy().code == 0 and canary.ask("prod") == 3, "the next one simply works"
 
@@ -112,7 +111,7 @@ def test_a_killed_endpoint_leaves_nothing_and_starts_anew(deployed: Machine, kil
     pids, address = deployed.pids("staging"), deployed.state("staging")["url"]
     control = Path(deployed.state("staging")["control"]).parent
     kill(pids)
-    wait_until(lambda: not any(map(alive, pids)))
+    until(lambda: not any(map(alive, pids)))
     done = deployed.deploy()
     assert done.code == 0 and "staging: the endpoint of before is gone" in done.out
     assert deployed.ask("staging") == 2 and deployed.state("staging")["url"] == address
@@ -122,7 +121,7 @@ def test_a_killed_endpoint_leaves_nothing_and_starts_anew(deployed: Machine, kil
 def test_another_process_with_a_recorded_number_is_left_alone(deployed: Machine) -> None:
     pids = deployed.pids("prod")
     _kill_all(pids)
-    wait_until(lambda: not any(map(alive, pids)))
+    until(lambda: not any(map(alive, pids)))
     file = deployed.root / ".local/endpoints/prod.json"
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as stranger:
         file.write_text(file.read_text().replace(f'"pid": {pids[0]}', f'"pid": {stranger.pid}'))

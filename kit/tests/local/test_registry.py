@@ -5,12 +5,13 @@ import random
 import signal
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import pytest
 
-from kit.tests.local.pipelines import TRAIN, Project, compare, condition, fail, get, register, training, wait_until
+from kit.tests.local.pipelines import TRAIN, Project, compare, condition, fail, get, register, training
+from kit.tests.waiting import until
 from sagemaker_project_kit.local.state.registry import Registry
 
 WRITER = """
@@ -44,8 +45,8 @@ def test_a_writer_killed_at_any_moment_leaves_whole_contiguous_versions(tmp_path
     for _ in range(25):
         before = len(versions(tmp_path))
         writer = start_writer(tmp_path)
-        wait_until(lambda before=before: len(versions(tmp_path)) > before)
-        time.sleep(rng.random() * 0.01)
+        until(lambda before=before: len(versions(tmp_path)) > before)
+        threading.Event().wait(rng.random() * 0.01)  # any moment will do
         writer.send_signal(signal.SIGKILL)
         writer.communicate()
         packages = Registry(tmp_path).packages()
@@ -57,7 +58,7 @@ def test_a_writer_killed_at_any_moment_leaves_whole_contiguous_versions(tmp_path
 
 def test_writers_at_the_same_time_never_share_a_number(tmp_path: Path) -> None:
     writers = [start_writer(tmp_path) for _ in range(3)]
-    time.sleep(0.3)
+    until(lambda: len(versions(tmp_path)) > 30)
     for writer in writers:
         writer.send_signal(signal.SIGKILL)
         writer.communicate()

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from kit.tests.local.pipelines import Project, send, wait_until
+from kit.tests.local.pipelines import Project, send
+from kit.tests.waiting import PATIENCE, until
 from sagemaker_project_kit.local.serving.capture import Body, record
 from sagemaker_project_kit.local.serving.serve import listen
 from sagemaker_project_kit.local.state.registry import Registry
@@ -80,25 +81,26 @@ class Endpoint:
 
     def call(self, body: bytes, content_type: str = "text/csv", **headers: str) -> tuple[int, bytes]:
         """POST /invocations."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         connection.request("POST", "/invocations", body, {"Content-Type": content_type, **headers})
         response = connection.getresponse()
         return response.status, response.read()
 
     def get(self, path: str) -> int:
         """GET a path."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         connection.request("GET", path)
         return connection.getresponse().status
 
     def captured(self, count: int) -> list[dict[str, Any]]:
         """Every captured record, once there are `count` (a record is written after the response has gone)."""
-        wait_until(lambda: len(self._records()) >= count)
+        until(lambda: len(self._records()) >= count)
         return self._records()
 
     def _records(self) -> list[dict[str, Any]]:
         files = sorted((self.project.root / ".local/capture").rglob("*.jsonl"))
-        return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+        written = (file.read_text().rpartition("\n")[0] for file in files)  # the last line may be under way
+        return [json.loads(line) for lines in written for line in lines.splitlines()]
 
 
 @contextmanager
@@ -156,7 +158,7 @@ def test_capture_can_be_off(project: Project, options: list[str]) -> None:
     with served(project, *options) as endpoint:
         assert endpoint.call(b"1")[0] == 200
         send(endpoint.process, signal.SIGTERM)
-        endpoint.process.wait(20)
+        endpoint.process.wait(PATIENCE)
         assert endpoint.captured(0) == []
 
 
@@ -166,7 +168,7 @@ def test_a_failing_capture_disk_does_not_fail_predictions(project: Project) -> N
     with served(project, "--capture", "file") as endpoint:
         assert [endpoint.call(b"1") for _ in range(3)] == [(200, b"2.0")] * 3
         send(endpoint.process, signal.SIGTERM)
-        _, err = endpoint.process.communicate(timeout=20)
+        _, err = endpoint.process.communicate(timeout=PATIENCE)
         assert err.count("capture_failed") == 1
 
 
@@ -177,29 +179,25 @@ def test_a_capture_disk_that_fills_up_holds_whole_lines_only(project: Project) -
         assert [endpoint.call(body)[0] for body in bodies] == [200] * 4
         sizes = [len(entry["captureData"]["endpointInput"]["data"]) for entry in endpoint.captured(2)]
         send(endpoint.process, signal.SIGTERM)
-        _, err = endpoint.process.communicate(timeout=20)
+        _, err = endpoint.process.communicate(timeout=PATIENCE)
     assert sizes == [2000, 1], "the lines that had no room are left out, the one that has is there"
     assert err.count("capture_failed") == 1
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_it_and_removes_the_model(project: Project, number: signal.Signals, code: int) -> None:
-    import os
-
+def test_a_signal_ends_it_and_removes_the_model(
+    project: Project, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
+) -> None:
     add_model(project, FILES)
     temporary = project.root / "tmp"
     temporary.mkdir()
-    before = os.environ.get("TMPDIR")
-    os.environ["TMPDIR"] = str(temporary)
-    try:
-        with served(project) as endpoint:
-            assert len(list(temporary.iterdir())) == 1
-            assert endpoint.get("/ping") == 200
-            send(endpoint.process, number)
-            _, err = endpoint.process.communicate(timeout=20)
-            assert endpoint.process.returncode == code and err == ""
-    finally:
-        os.environ.pop("TMPDIR") if before is None else os.environ.update(TMPDIR=before)
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    with served(project) as endpoint:
+        assert len(list(temporary.iterdir())) == 1
+        assert endpoint.get("/ping") == 200
+        send(endpoint.process, number)
+        _, err = endpoint.process.communicate(timeout=PATIENCE)
+        assert endpoint.process.returncode == code and err == ""
     assert list(temporary.iterdir()) == []
 
 
@@ -211,7 +209,7 @@ def test_the_curl_command_works_as_printed(project: Project) -> None:
     with served(project) as endpoint:
         assert endpoint.process.stdout is not None
         lines = [endpoint.process.stdout.readline() for _ in range(3)]
-        done = subprocess.run(["bash", "-c", lines[-1]], capture_output=True, text=True, timeout=20)
+        done = subprocess.run(["bash", "-c", lines[-1]], capture_output=True, text=True, timeout=PATIENCE)
         assert done.stdout == "42.0", lines
 
 

@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kit.tests.waiting import until
 from sagemaker_project_kit.local.jobs.sandbox import inherited_environment
 from sagemaker_project_kit.local.jobs.warm import ForkedProgram, WarmPython
 
@@ -57,13 +57,11 @@ def code(tmp_path: Path) -> Path:
 
 def start(warm: WarmPython, argv: list[str], log: Path, cwd: Path, **variables: str) -> ForkedProgram:
     """Start a program once the libraries are loaded."""
-    deadline = time.monotonic() + 60
     with log.open("wb") as file:
-        while time.monotonic() < deadline:
-            if program := warm.start([sys.executable, *argv], {**ENVIRONMENT, **variables}, cwd, file.fileno()):
-                return program
-            time.sleep(0.02)
-    raise TimeoutError("it was never ready to fork")
+        words = [sys.executable, *argv]
+        program = until(lambda: warm.start(words, {**ENVIRONMENT, **variables}, cwd, file.fileno()))
+    assert program
+    return program
 
 
 def forked(warm: WarmPython, argv: list[str], folder: Path, **variables: str) -> tuple[int, str]:

@@ -3,6 +3,8 @@
 import copy
 import json
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,13 +15,16 @@ from typing import Any
 import pytest
 
 from kit.tests.pipeline.conftest import Load
+from sagemaker_project_kit.local.jobs import images
 from sagemaker_project_kit.pipeline import definition
 from sagemaker_project_kit.pipeline.definition import fingerprint, synthesize, write_with_sdk
 from sagemaker_project_kit.pipeline.session import offline
 from sagemaker_project_kit.pipeline.tables import Settings
 from sagemaker_project_kit.pipeline.validation import DefinitionError, check, find_problems, walk_steps
+from sagemaker_project_runtime.steps.train import LearningCurve
 
 GOLDEN = Path(__file__).parent / "golden"
+FRAMEWORKS = Path(__file__).parents[1] / "frameworks"
 TUNING = (
     "[evaluate]",
     '[train.tuning]\nstrategy = "bayesian"\nranges = { max_depth = [3, 9], eta = [0.01, 0.3] }\n[evaluate]',
@@ -120,12 +125,35 @@ def test_golden(load: Load, variant: str) -> None:
     """What another process wrote, in its order. After a wanted change: write the new text, read and commit both."""
     text = json.dumps(built(load(*VARIANTS[variant])), indent=2) + "\n"
     golden = GOLDEN / f"{variant}.json"
-    if not golden.exists():
+    try:
+        expected = golden.read_text(encoding="utf-8")
+    except FileNotFoundError:
         golden.write_text(text, encoding="utf-8")
         pytest.fail(f"{golden.name} was missing and has been written; read it and commit it")
-    assert text == golden.read_text(encoding="utf-8"), (
-        f"delete {golden}, run this test again and read what git diff shows"
+    assert text == expected, f"delete {golden}, run this test again and read what git diff shows"
+
+
+def test_a_framework_image_is_told_its_metric(root: Path, load: Load) -> None:
+    """And a range is of the kind that model.py declares, whatever its numbers look like."""
+    shutil.copy(FRAMEWORKS / "scikit_learn" / "model.py", root / "model_build" / "model.py")
+    own = ("{ max_depth = 4, eta = 0.1, num_round = 20 }", "{ max_iter = 100 }")
+    document = built(
+        load(own, (TUNING[0], '[train.tuning]\nstrategy = "random"\nranges.strength = [1, 10]\n[evaluate]'))
     )
+    assert find_problems(document) == []
+    arguments = {step["Name"]: step["Arguments"] for step in walk_steps(document["Steps"])}
+    algorithm = arguments["Tune"]["TrainingJobDefinition"]["AlgorithmSpecification"]
+    config = arguments["Tune"]["HyperParameterTuningJobConfig"]
+    assert "/sagemaker-scikit-learn:1.9-0" in algorithm["TrainingImage"]
+    assert arguments["Evaluate"]["AppSpecification"]["ImageUri"] == algorithm["TrainingImage"]
+    assert [one["Name"] for one in config["ParameterRanges"]["ContinuousParameterRanges"]] == ["strength"]
+    assert list(images.refusals(algorithm, config)) == []
+    curve = LearningCurve()
+    curve.report({"validation": {"logloss": [0.7, 0.4]}}, 1)
+    (definition,) = algorithm["MetricDefinitions"]
+    found = re.search(definition["Regex"], str(curve.objective("logloss")))
+    assert definition["Name"] == config["HyperParameterTuningJobObjective"]["MetricName"]
+    assert found and float(found[1]) == 0.4
 
 
 def test_the_gates_follow_the_metric(load: Load) -> None:

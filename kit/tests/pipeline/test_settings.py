@@ -93,7 +93,8 @@ def test_a_wrong_table_hides_nothing(load: Load) -> None:
 def test_a_misspelt_hyperparameter(load: Load) -> None:
     (told,) = problems(load, ("max_depth = 4", "max_dept = 4"))
     assert told == (
-        "project.toml [train.hyperparameters] max_dept: XGBoost has no such hyperparameter; did you mean 'max_depth'?"
+        "project.toml [train.hyperparameters] max_dept: model_build/model.py declares no such hyperparameter; "
+        "did you mean 'max_depth'?"
     )
 
 

@@ -210,10 +210,10 @@ def _buildspec_text(build: Build, source: Path) -> str:
     given = str(build.project["source"].get("buildspec") or "buildspec.yml")
     if "\n" in given or given.lstrip().startswith("version"):
         return given
-    path = source / given
-    if not path.is_file():
-        raise BuildspecError(f"YAML_FILE_ERROR: stat {given}: no such file or directory")
-    return path.read_text(encoding="utf-8")
+    try:
+        return (source / given).read_text(encoding="utf-8")
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        raise BuildspecError(f"YAML_FILE_ERROR: stat {given}: no such file or directory") from None
 
 
 def _is_denial(error: ClientError | AwsError) -> bool:

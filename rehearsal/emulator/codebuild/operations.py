@@ -177,7 +177,7 @@ def list_builds_for_project(request: Request) -> Request:
 
 
 def _sorted(found: list[Build], request: Request) -> list[Build]:
-    return sorted(found, key=lambda build: build.begun, reverse=request.get("sortOrder") != "ASCENDING")
+    return sorted(found, key=lambda build: (build.begun, build.number), reverse=request.get("sortOrder") != "ASCENDING")
 
 
 @codebuild.operation

@@ -4,6 +4,7 @@ It shows projects, pipelines, builds with what they are at and their logs, model
 is made when somebody asks for it; only what runs in such a moment makes the page ask again.
 """
 
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -75,7 +76,7 @@ def places() -> list[Place]:
     for account, region, _, endpoint in endpoints.everywhere():
         at(account, region).endpoints.append(endpoint)
     for place in found.values():
-        place.builds = sorted(place.builds, key=lambda build: -build.begun)[:MOST_BUILDS]
+        place.builds = sorted(place.builds, key=lambda build: (-build.begun, -build.number))[:MOST_BUILDS]
     return [found[key] for key in sorted(found)]
 
 
@@ -93,11 +94,14 @@ def phase(build: Build) -> str:
 
 def last_line(build: Build) -> str:
     """The last line that a build that runs has printed, as far as there is room for it."""
-    if build.done or not build.log.exists():
+    if build.done:
         return ""
-    with build.log.open("rb") as log:
-        log.seek(max(build.log.stat().st_size - LAST_BYTES, 0))
-        text = _COLOUR.sub("", log.read().decode("utf-8", "replace"))
+    try:
+        with build.log.open("rb") as log:
+            log.seek(max(log.seek(0, os.SEEK_END) - LAST_BYTES, 0))
+            text = _COLOUR.sub("", log.read().decode("utf-8", "replace"))
+    except FileNotFoundError:
+        return ""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1][:LAST_LETTERS] if lines else ""
 
@@ -115,9 +119,11 @@ def _answer(request: Request) -> Answer:
         return _text(_render(), "text/html; charset=utf-8")
     what, _, unique = rest.partition("/")
     found = [build for _, _, _, build in builds.everywhere() if what == "build" and build.unique == unique]
-    if not found or not found[0].log.exists():
-        raise RefusedError(404, f"There is no {rest} here; {PREFIX}/ shows what there is.")
-    return _text(found[0].log.read_text(encoding="utf-8", errors="replace"), "text/plain; charset=utf-8")
+    try:
+        log = found[0].log.read_text(encoding="utf-8", errors="replace")
+    except (IndexError, FileNotFoundError):
+        raise RefusedError(404, f"There is no {rest} here; {PREFIX}/ shows what there is.") from None
+    return _text(log, "text/plain; charset=utf-8")
 
 
 def _render() -> str:

@@ -83,3 +83,12 @@ def topic(ref: str, properties: Properties, context: Context) -> None:
     key = properties.get("KmsMasterKeyId")
     if key:
         client("sns").set_topic_attributes(TopicArn=ref, AttributeName="KmsMasterKeyId", AttributeValue=key)
+
+
+@completes("AWS::ApiGateway::Method")
+def method(ref: str, properties: Properties, context: Context) -> None:
+    """What looks at bodies before the integration does."""
+    if properties.get("RequestValidatorId"):
+        place = {name[0].lower() + name[1:]: properties[name] for name in ("RestApiId", "ResourceId", "HttpMethod")}
+        change = {"op": "replace", "path": "/requestValidatorId", "value": properties["RequestValidatorId"]}
+        client("apigateway").update_method(**place, patchOperations=[change])

@@ -120,7 +120,10 @@ def _isolated(step: str, job: Document) -> bool:
 def _record(folder: Path) -> Document:
     """What `local` wrote of the run; empty when it could not even begin."""
     path = folder / "runs" / "latest" / "execution.json"
-    found: Document = json.loads(path.read_text(encoding="utf-8"))["Steps"][0] if path.exists() else {}
+    try:
+        found: Document = json.loads(path.read_text(encoding="utf-8"))["Steps"][0]
+    except FileNotFoundError:
+        return {}
     return found
 
 

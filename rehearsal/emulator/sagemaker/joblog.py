@@ -20,7 +20,10 @@ _MOST_LINES = 5000
 
 def write_log(role: str, step: str, job: str, path: Path) -> None:
     """Write a job's lines to its stream. A role that may not loses its log and nothing else, as on AWS."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-_MOST_LINES:] if path.exists() else []
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-_MOST_LINES:]
+    except FileNotFoundError:
+        lines = []
     logs = client("logs", role=role, principal=machine.PRINCIPAL)
     try:
         _put(logs, _GROUPS[step], f"{job}/algo-1-{int(time.time())}", lines)

@@ -59,7 +59,7 @@ class CatalogProvider:
         shown = caller_client("servicecatalog").describe_product(Id=self.given["ProductId"])["ProvisioningArtifacts"]
         if not shown:
             raise AwsError("ValidationException", f"Product {self.given['ProductId']} has no active version.")
-        return str(max(shown, key=lambda version: version["CreatedTime"])["Id"])
+        return str(max(shown, key=lambda version: (version["CreatedTime"], shown.index(version)))["Id"])
 
     def update(self, request: Request) -> None:
         """Update to a version and to parameters; those that are not given keep their values."""

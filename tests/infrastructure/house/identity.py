@@ -34,6 +34,8 @@ EVERY_RESOURCE: dict[str, str] = {
     "RegistriesAreMadeWithTheirTag": "a group's name begins with the project's; the condition wants the project's tag",
     "TagsOfNewRegistries": "only while a group is made, which the statement before binds to the tag",
     "RegistriesOfProjects": "a group's name begins with the project's; the condition wants the project's tag",
+    "SubscriptionsEnd": "a subscription is no resource for IAM (Service Authorization Reference)",
+    "WhichLogsThereAre": "this action knows no resource (Service Authorization Reference)",
     "WhatIsListedOnly": "these actions know no resource (Service Authorization Reference)",
     "PipelinesMayUseAConnection": "connections have ids, and each project names its own; passing one uses nothing",
     "WhatABudgetCounts": "the id of the primary billing view is AWS's",
@@ -56,6 +58,7 @@ EVERY_RESOURCE: dict[str, str] = {
     "EndpointsTakeConfigurationsOfThisStage": "as WhatTheyRun",
     "PackagesOfTheToolingAccount": "of every project of the tooling account, whose group policies decide as well",
     "AutoscalingOfEndpoints": "targets have ids; the condition names SageMaker, the boundary denies the other stage's",
+    "AutoscalingTriesAlarmsFirst": "Application Auto Scaling names no alarm; the boundary denies the other stage's",
     "TagsOfAutoscaling": "targets have ids; tags only, and the boundary denies the other stage's",
     "MetricsOfModels": "CloudWatch knows no resource for this action; the condition names the namespace",
     "LogInToImages": "ECR knows no resource for this action",
@@ -85,8 +88,8 @@ def trust_names_its_source(stack: Stack) -> Iterator[str]:
         for statement in statements(role["AssumeRolePolicyDocument"]):
             if _anybody(statement):
                 yield f"{name}: anybody may assume the role"
-            elif _services(statement) and not _sources(statement):
-                yield f"{name}: the trust in {_services(statement)} has neither aws:SourceAccount nor aws:SourceArn"
+            elif services(statement) and not _sources(statement):
+                yield f"{name}: the trust in {services(statement)} has neither aws:SourceAccount nor aws:SourceArn"
             elif _accounts(statement) and not _names_roles(statement):
                 yield f"{name}: every role of an account may assume the role"
 
@@ -96,7 +99,7 @@ def resource_policies_name_their_source(stack: Stack) -> Iterator[str]:
     for name, statement in _resource_statements(stack):
         if statement["Effect"] != "Allow" or statement.get("Sid") in UNCONDITIONAL:
             continue
-        if (_anybody(statement) or _services(statement)) and not _sources(statement):
+        if (_anybody(statement) or services(statement)) and not _sources(statement):
             yield f"{name}: the statement {statement.get('Sid')} has neither aws:SourceAccount nor aws:SourceArn"
 
 
@@ -110,8 +113,8 @@ def queues_and_topics_refuse_plain_http(stack: Stack) -> Iterator[str]:
 
 def pass_role_names_the_service(stack: Stack) -> Iterator[str]:
     """Whoever passes a role passes it to one service."""
-    for name, statement in _identity_statements(stack):
-        if any(action in ("iam:PassRole", "iam:*", "*") for action in _list(statement.get("Action"))):
+    for name, statement in identity_statements(stack):
+        if any(action in ("iam:PassRole", "iam:*", "*") for action in as_list(statement.get("Action"))):
             conditions = statement.get("Condition", {}).values()
             if not any("iam:PassedToService" in keys for keys in conditions):
                 yield f"{name}: {statement.get('Sid')} passes a role to any service"
@@ -130,7 +133,7 @@ def roles_are_bounded(stack: Stack) -> Iterator[str]:
 
 def statements_say_why(stack: Stack) -> Iterator[str]:
     """Every statement has a Sid; none allows every action of a service or, unlisted, every resource."""
-    for name, statement in [*_identity_statements(stack), *_resource_statements(stack)]:
+    for name, statement in [*identity_statements(stack), *_resource_statements(stack)]:
         sid = statement.get("Sid")
         if not sid:
             yield f"{name}: a statement without a Sid"
@@ -138,7 +141,7 @@ def statements_say_why(stack: Stack) -> Iterator[str]:
             continue
         if "NotAction" in statement or "NotResource" in statement:
             yield f"{name}: {sid} allows everything but something"
-        if any(str(action).endswith("*") for action in _list(statement.get("Action"))):
+        if any(str(action).endswith("*") for action in as_list(statement.get("Action"))):
             yield f"{name}: {sid} allows every action {statement['Action']}"
         if _is_key(stack, name):
             continue  # in the policy of a key, * is that key
@@ -153,8 +156,8 @@ _STAGE_ROLE = re.compile(r"arn:[^*]*:role/sagemaker-projects/sagemaker-(staging|
 def roles_are_passed_within_the_path(stack: Stack) -> Iterator[str]:
     """A role that can be passed is one of ours, below the path."""
     own = {f"<{name}.Arn>" for name, _ in stack.of_type("AWS::IAM::Role")}
-    for name, statement in _identity_statements(stack):
-        if "iam:PassRole" not in _list(statement.get("Action")):
+    for name, statement in identity_statements(stack):
+        if "iam:PassRole" not in as_list(statement.get("Action")):
             continue
         for resource in map(str, _resources(statement)):
             if resource not in own and not re.fullmatch(
@@ -165,8 +168,8 @@ def roles_are_passed_within_the_path(stack: Stack) -> Iterator[str]:
 
 def roles_of_others_are_roles_of_the_stages(stack: Stack) -> Iterator[str]:
     """Who may be assumed is one role of stage.yaml, so that nobody climbs into an account by another."""
-    for name, statement in _identity_statements(stack):
-        if "sts:AssumeRole" not in _list(statement.get("Action")):
+    for name, statement in identity_statements(stack):
+        if "sts:AssumeRole" not in as_list(statement.get("Action")):
             continue
         for resource in map(str, _resources(statement)):
             if not re.fullmatch(
@@ -179,12 +182,12 @@ def other_accounts_come_as_roles_of_the_stages(stack: Stack) -> Iterator[str]:
     """A bucket or key that lets an account in names the roles; a model group is only read."""
     for name, statement in _resource_statements(stack):
         principal = statement.get("Principal")
-        named = _list(principal.get("AWS")) if isinstance(principal, dict) else []
+        named = as_list(principal.get("AWS")) if isinstance(principal, dict) else []
         accounts = [each for each in named if str(each).endswith(":root")]
         if statement["Effect"] != "Allow" or not accounts:
             continue
         if stack.resources[name]["Type"] == "AWS::SageMaker::ModelPackageGroup":
-            if set(_list(statement["Action"])) - _READS_MODELS:
+            if set(as_list(statement["Action"])) - _READS_MODELS:
                 yield f"{name}: {statement.get('Sid')} lets other accounts do more than serve a model"
         elif not _names_roles(statement) and accounts != [f"arn:aws:iam::{stack.values['AWS::AccountId']}:root"]:
             yield f"{name}: {statement.get('Sid')} lets every role of another account in"
@@ -200,19 +203,19 @@ _READS_MODELS = {
 
 def _accounts(statement: dict[str, Any]) -> list[Any]:
     principal = statement.get("Principal")
-    return _list(principal.get("AWS")) if isinstance(principal, dict) else []
+    return as_list(principal.get("AWS")) if isinstance(principal, dict) else []
 
 
 def _names_roles(statement: dict[str, Any]) -> bool:
-    patterns = _list(statement.get("Condition", {}).get("ArnLike", {}).get("aws:PrincipalArn"))
+    patterns = as_list(statement.get("Condition", {}).get("ArnLike", {}).get("aws:PrincipalArn"))
     return bool(patterns) and all(":role/sagemaker-projects/sagemaker-" in str(pattern) for pattern in patterns)
 
 
 def approval_stays_with_people(stack: Stack) -> Iterator[str]:
     """No role changes model packages; whoever registers one leaves the decision open."""
-    for name, statement in [*_identity_statements(stack), *_resource_statements(stack)]:
+    for name, statement in [*identity_statements(stack), *_resource_statements(stack)]:
         actions = (
-            {str(action) for action in _list(statement.get("Action"))} if statement["Effect"] == "Allow" else set()
+            {str(action) for action in as_list(statement.get("Action"))} if statement["Effect"] == "Allow" else set()
         )
         if name != _APPROVER and any("ModelPackage" in action and "Update" in action for action in actions):
             yield f"{name}: {statement.get('Sid')} may approve models"
@@ -239,10 +242,11 @@ RULES = (
 
 def statements(document: dict[str, Any]) -> list[dict[str, Any]]:
     """The statements of a policy document."""
-    return [statement for statement in _list(document["Statement"]) if isinstance(statement, dict)]
+    return [statement for statement in as_list(document["Statement"]) if isinstance(statement, dict)]
 
 
-def _identity_statements(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
+def identity_statements(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every statement of the policies of roles, users and groups, but for the ceiling over them."""
     for name, role in stack.of_type("AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group"):
         for policy in role.get("Policies", []):
             yield from ((name, statement) for statement in statements(policy["PolicyDocument"]))
@@ -286,27 +290,40 @@ def _is_everything(resource: str) -> bool:
 
 
 def _sources(statement: dict[str, Any]) -> set[str]:
+    """What binds a statement to a source. A service that sends a key passes …IfExists no more than without it."""
     conditions = statement.get("Condition", {})
-    keys = {key.lower() for operator in _BINDING & conditions.keys() for key in conditions[operator]}
-    open_values = {"*"} & {
-        str(value) for operator in _BINDING & conditions.keys() for value in conditions[operator].values()
-    }
+    tolerant = set() if _anybody(statement) else {f"{operator}IfExists" for operator in _BINDING}
+    operators = (_BINDING | tolerant) & conditions.keys()
+    keys = {key.lower() for operator in operators for key in conditions[operator]}
+    open_values = {"*"} & {str(value) for operator in operators for value in conditions[operator].values()}
     return set() if open_values else keys & _SOURCES
 
 
-def _services(statement: dict[str, Any]) -> list[Any]:
+def service_statements(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every statement that lets a service in: of a role's trust, or of the policy of a resource."""
+    for name, role in stack.of_type("AWS::IAM::Role"):
+        trusts = statements(role["AssumeRolePolicyDocument"])
+        yield from ((name, statement) for statement in trusts if services(statement))
+    for name, statement in _resource_statements(stack):
+        if statement["Effect"] == "Allow" and services(statement):
+            yield name, statement
+
+
+def services(statement: dict[str, Any]) -> list[Any]:
+    """The service principals of a statement."""
     principal = statement.get("Principal", {})
-    return _list(principal.get("Service")) if isinstance(principal, dict) else []
+    return as_list(principal.get("Service")) if isinstance(principal, dict) else []
 
 
 def _anybody(statement: dict[str, Any]) -> bool:
     principal = statement.get("Principal")
-    return principal == "*" or (isinstance(principal, dict) and "*" in _list(principal.get("AWS")))
+    return principal == "*" or (isinstance(principal, dict) and "*" in as_list(principal.get("AWS")))
 
 
 def _resources(statement: dict[str, Any]) -> list[Any]:
-    return _list(statement.get("Resource"))
+    return as_list(statement.get("Resource"))
 
 
-def _list(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
+    """IAM takes one or a list of most things."""
     return value if isinstance(value, list) else [] if value is None else [value]

@@ -80,7 +80,10 @@ def _exported(stack: Stack, action: Mapping[str, Any]) -> list[str]:
     project = action["Configuration"].get("ProjectName", "").strip("<>")
     source = stack.resources.get(project, {}).get("Properties", {}).get("Source", {})
     path = stages.FOLDER.parent / str(source.get("BuildSpec"))
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        text = ""
     found = re.search(r"exported-variables: \[(.*)\]", text)
     return found[1].split(", ") if found else []
 
@@ -162,7 +165,9 @@ def _deployment_problems(stack: Stack, stage: str, action: Mapping[str, Any]) ->
     for arn, purpose in roles.items():
         if arn != f"arn:aws:iam::{account}:role/sagemaker-projects/sagemaker-{stage}-{purpose}":
             yield f"{arn} is not the role of {stage} that may {purpose}"
-    template = re.fullmatch(r"Source::model_deploy/(\w+)\.yaml", configuration["TemplatePath"])
+    # The release writes the API's template: the name of its snapshot is in it
+    place = rf"(?:Source::model_deploy|Release::{stage}(?=/api\.))/(\w+)\.yaml"
+    template = re.fullmatch(place, configuration["TemplatePath"])
     parameters = re.fullmatch(r"Release::(\w+)/([\w-]+)\.json", configuration["TemplateConfiguration"])
     if not template or f"{template[1]}.yaml" not in stages.templates():
         yield f"{configuration['TemplatePath']} is no template of the project"

@@ -89,6 +89,7 @@ class Placed:
 
     def __init__(self, stack: Stack, account: str, name: str, region: str = "eu-central-1") -> None:
         self.account, self.region, self.name = account, region, name
+        self.document = stack.document
         self._resources = stack.resources
         self.resources: dict[str, dict[str, Any]] = {
             name: {**body, "Properties": self._filled(body.get("Properties", {}))}

@@ -14,6 +14,7 @@ from typing import Any
 
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
+from tests.infrastructure.house import reference
 from tests.service_catalog.roles.arns import Placed
 
 # Types without handlers in the registry: CloudFormation developer guide and the services' API references.
@@ -25,14 +26,8 @@ WITHOUT_HANDLERS = {
     "AWS::CloudFormation::WaitConditionHandle": [],
 }  # fmt: skip
 
-# needs.toml: why, actions and perhaps types.
+# needs.toml: why, says who, actions, and perhaps types and the properties that none of them has.
 UNUSED: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["unused"]
-# Actions that IAM checks on everything, or before there is an ARN (service authorization reference).
-UNSCOPED = {
-    "application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies",
-    "application-autoscaling:DescribeScheduledActions", "codecommit:ListRepositories", "kms:CreateKey",
-    "kms:ListAliases", "logs:DescribeIndexPolicies", "logs:DescribeLogGroups",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,9 +42,28 @@ class Need:
 
 def needs(stack: Placed, tags: Mapping[str, str]) -> Iterator[Need]:
     """What a stack takes; `tags` are the stack's, which CloudFormation gives to everything in it."""
+    yield from macros(stack.document, stack)
     for name, body in stack.resources.items():
         for action in actions(body["Type"], body.get("DeletionPolicy") != "Retain"):
             yield from _of_resource(stack, name, action, tags)
+
+
+def macros(part: Any, stack: Placed) -> Iterator[Need]:
+    """What the macros take that a template calls, those that AWS hosts as well.
+
+    "The policy should include the arn:aws:cloudformation:<region>:aws:transform/Serverless-2016-10-31 resource-level
+    permission" (CloudFormation user guide, "Control access with IAM"); so it is with AWS::LanguageExtensions
+    (aws-cloudformation/aws-cloudformation-templates issue 358).
+    """
+    if isinstance(part, Mapping):
+        called = part.get("Transform") or part.get("Fn::Transform") or []
+        for macro in called if isinstance(called, list) else [called]:
+            name = macro["Name"] if isinstance(macro, Mapping) else str(macro)
+            owner = "aws" if name.startswith("AWS::") else stack.account
+            place = f"arn:aws:cloudformation:{stack.region}:{owner}:transform/{name.removeprefix('AWS::')}"
+            yield Need("cloudformation:CreateChangeSet", place, why=f"{stack.name} {name}")
+    for each in part.values() if isinstance(part, Mapping) else part if isinstance(part, list) else []:
+        yield from macros(each, stack)
 
 
 @cache
@@ -59,6 +73,11 @@ def actions(kind: str, goes: bool = True) -> tuple[str, ...]:
         return tuple(WITHOUT_HANDLERS[kind])
     unused = {each for group in UNUSED if kind in group.get("types", [kind]) for each in group["actions"]}
     return tuple(each for each in permissions(kind, goes) if each not in unused)
+
+
+def properties(kind: str) -> set[str]:
+    """The properties that a type has in the registry."""
+    return set(PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-central-1", kind).schema["properties"])
 
 
 def permissions(kind: str, goes: bool = True) -> list[str]:
@@ -83,7 +102,7 @@ def _of_resource(stack: Placed, name: str, action: str, tags: Mapping[str, str])
 def _places(stack: Placed, name: str, action: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """ARN and what is special about the request."""
     kind, properties = stack.resources[name]["Type"], stack.resources[name]["Properties"]
-    if action in UNSCOPED:
+    if action in reference.unscoped() or action in _PROBED.get(kind, ()):
         yield "*", {}
     elif action in ("iam:PassRole", "iam:GetRole") and kind != "AWS::IAM::Role":
         for role, service in _passed(kind, properties):
@@ -111,6 +130,9 @@ def _own(stack: Placed, name: str, action: str) -> Iterator[str]:
         yield f"arn:aws:apigateway:{stack.region}::/tags/{arn.replace('/', '%2F')}"
 
 
+# Application Auto Scaling tries what its caller may do before it does anything (its user guide, "Permissions validation
+# for Application Auto Scaling API calls on target resources"), on no alarm that it names.
+_PROBED = {"AWS::ApplicationAutoScaling::ScalableTarget": ("cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms")}
 _TAGGED_APIS = ("AWS::ApiGateway::RestApi", "AWS::ApiGateway::Stage")
 
 

@@ -1,6 +1,7 @@
 """The launch role and the CloudFormation role of each stage have what their templates take, on the ARNs they will have,
 and little else: every other action of theirs is listed here with its reason."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -134,3 +135,19 @@ def test_what_is_left_out_of_the_schemas_is_in_them() -> None:
         listed = {each for kind in group.get("types", kinds) for each in needs.permissions(kind)}
         assert set(group["actions"]) <= listed, group["why"]
         assert group["why"]
+        assert re.match(PUBLIC, group["source"]), group["why"]
+
+
+# A text of AWS's that everybody can read, with the page in quotes.
+PUBLIC = r"[\w ]+ ((user|developer) guide|(API|template|authorization) reference), '.+'"
+
+
+def test_what_is_left_out_for_a_property_is_left_out_of_the_templates() -> None:
+    """An action that a property leads to is needed as soon as one of ours has it."""
+    texts = [*stages.templates().values(), catalog.templates()["product.yaml"]]
+    bodies = [body for text in texts for body in load(text)["Resources"].values()]
+    for group in needs.UNUSED:
+        for name in group.get("without", []):
+            assert all(name in needs.properties(kind) for kind in group["types"]), f"{group['types']} know no {name}"
+            found = [body for body in bodies if body["Type"] in group["types"] and name in body.get("Properties", {})]
+            assert found == [], group["why"]

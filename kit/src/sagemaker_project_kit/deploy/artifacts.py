@@ -1,10 +1,12 @@
 """What release leaves for CodePipeline: build/release, replaced as a whole or not at all.
 
 build/release/<stage>/<concern>.json   template configurations
+build/release/<stage>/api.yaml         the API's template, with the name of its snapshot
 build/release/release.json             what is released, why, and what speaks for it
 build/release/variables.sh             the same in two variables that the buildspec exports to the pipeline
 """
 
+import contextlib
 import json
 import shlex
 import shutil
@@ -28,10 +30,13 @@ def write(folder: Path, release: Mapping[str, Any], stages: Mapping[str, Mapping
         for stage, files in stages.items():
             (draft / stage).mkdir()
             for name, content in files.items():
-                _write_json(draft / stage / name, content)
+                if isinstance(content, str):
+                    (draft / stage / name).write_text(content, encoding="utf-8")
+                else:
+                    _write_json(draft / stage / name, content)
         _write_json(draft / FILE, release)
         (draft / "variables.sh").write_text(_variables(release), encoding="utf-8")
-        if folder.exists():
+        with contextlib.suppress(FileNotFoundError):
             folder.replace(Path(parent) / "old")
         draft.replace(folder)
 

@@ -6,10 +6,12 @@ that may look at it and invoke it; it cannot change anything there: CloudFormati
 
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
 
+from sagemaker_project_kit.deploy.api import Api, ApiTarget
 from sagemaker_project_kit.deploy.settings import Settings, Stage
 
 # "standard" backs off from throttling; a load test must see every answer instead, so it never tries twice.
@@ -30,6 +32,16 @@ class Clients:
     @cached_property
     def s3(self) -> Any:
         return self._session.client("s3", config=_PATIENT)
+
+    @cached_property
+    def cloudformation(self) -> Any:
+        return self._session.client("cloudformation", config=_PATIENT)
+
+    def api(self, found: Api, timeout: float) -> ApiTarget:
+        """For one API. Where AWS_ENDPOINT_URL stands in for AWS, it does so for the API's own address."""
+        address = str(self._session.client("apigatewaymanagementapi").meta.endpoint_url)
+        is_aws = str(urlsplit(address).hostname).startswith("execute-api.")
+        return ApiTarget(found, self._session, timeout, "" if is_aws else address)
 
     @cached_property
     def quotas(self) -> Any:

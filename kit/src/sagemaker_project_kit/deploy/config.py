@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from sagemaker_project_kit.deploy.errors import ConfigError, nearest
+from sagemaker_project_kit.names import TAG_CHARACTERS, TAG_KEY, TAG_VALUE
 
-_TAG_KEY = re.compile(r"[\w .:/=+\-@]{1,128}")
-_TAG_VALUE = re.compile(r"[\w .:/=+\-@]{0,256}")
 _SECTIONS = ("Parameters", "Tags", "Verify")
 
 
@@ -150,8 +149,8 @@ def _tag_problems(tags: Mapping[str, Any], file: str) -> Iterator[str]:
     for key, value in tags.items():
         if key.startswith(("aws:", "sagemaker:")):
             yield f"{file} Tags.{key}: is set by release or by AWS; take it out"
-        elif not _TAG_KEY.fullmatch(key) or (isinstance(value, str) and not _TAG_VALUE.fullmatch(value)):
-            allowed = "letters, digits, spaces and any of _ . : / = + - @, at most 128 in a key and 256 in a value"
+        elif not TAG_KEY.fullmatch(key) or (isinstance(value, str) and not TAG_VALUE.fullmatch(value)):
+            allowed = f"{TAG_CHARACTERS}, at most 128 in a key and 256 in a value"
             yield f"{file} Tags.{key}: AWS tags take {allowed}; found {value!r}"
 
 

@@ -7,10 +7,14 @@ model. A schema too long for a CloudFormation parameter (4096 characters) asks f
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sagemaker_project_kit.deploy.errors import TemplateError
+
 MOST = 4096
+_SNAPSHOT = re.compile(r"\bSnapshot1\b")
 _CELL = {"type": ["string", "number", "boolean", "null"]}
 
 
@@ -19,9 +23,14 @@ def request_schema(schema: Mapping[str, Any]) -> str:
     return next(text for row in _rows(schema) if len(text := _compact(_body(row))) <= MOST)
 
 
-def revision(template: bytes, schema: str) -> str:
-    """Changes whenever the API's template or schema does: 32 letters and digits."""
-    return hashlib.sha256(template + b"\0" + schema.encode()).hexdigest()[:32]
+def with_snapshot(template: str, schema: str) -> str:
+    """The API's template with a snapshot of another name whenever template or schema changes. Raises TemplateError."""
+    revision = hashlib.sha256(f"{template}\0{schema}".encode()).hexdigest()[:32]
+    text, times = _SNAPSHOT.subn(f"Snapshot{revision}", template)
+    if times < 2:
+        allowed = "must name the deployment Snapshot1 and refer to it in its stage, or no release would reach callers"
+        raise TemplateError(f"api.yaml {allowed}; found the name {times} times")
+    return text
 
 
 def _rows(schema: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,7 @@ from typing import Any
 import botocore.session
 from botocore.exceptions import UnknownRegionError
 
+from sagemaker_project_kit import names, variables
 from sagemaker_project_kit.deploy.errors import SettingsError
 
 STAGES = ("staging", "prod")  # in the order of deployment; a name has at most 8 characters, see Settings.endpoint
@@ -23,14 +24,8 @@ LOCAL_ACCOUNT = "111111111111"
 _NOTHING = "none"
 _VARIABLES = ("MODEL_PACKAGE_ARN", "MODEL_PACKAGE_EVENT_TIME")
 
-# What the form of the product asked for, and what of project.toml it overrides.
-_ANSWERED = {"owner": "PROJECT_OWNER", "cost_center": "PROJECT_COST_CENTER"}
-# CreateProject in the SageMaker API reference: at most 32 characters; ids are budgeted with 20.
-_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 _ACCOUNT = re.compile(r"\d{12}")
 _ARN = re.compile(r"arn:(?P<partition>[^:]+):(?P<service>[^:]+):(?P<region>[^:]*):(?P<account>[^:]*):(?P<resource>.+)")
-# https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html: what every AWS service accepts in a tag value.
-_TAG_VALUE = re.compile(r"[\w .:/=+\-@]{0,256}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -101,11 +96,11 @@ def load(root: Path, environ: Mapping[str, str]) -> Settings:
     partition = partition_of(region)
     arns = _Arns(reader, partition, region)
     settings = Settings(
-        project_name=reader.name("SAGEMAKER_PROJECT_NAME", 32),
-        project_id=reader.name("SAGEMAKER_PROJECT_ID", 20),
+        project_name=reader.name(variables.PROJECT_NAME, names.PROJECT_NAME_LENGTH),
+        project_id=reader.name(variables.STACK["project_id"], names.PROJECT_ID_LENGTH),
         region=region,
         partition=partition,
-        group=reader.name("MODEL_PACKAGE_GROUP", 63),
+        group=reader.name(variables.STACK["model_package_group"], names.GROUP_LENGTH),
         bucket=reader.text("ARTIFACT_BUCKET", _BUCKET.fullmatch, "the name of a bucket, without s3://"),
         kms_key=arns.read("KMS_KEY_ARN", "kms", "key/"),
         stages=tuple(_stage(stage, reader, arns) for stage in STAGES),
@@ -178,7 +173,7 @@ class _Reader:
 
     def name(self, name: str, most: int) -> str:
         allowed = f"1 to {most} letters, digits and dashes between them"
-        return self.text(name, lambda value: len(value) <= most and _NAME.fullmatch(value), allowed)
+        return self.text(name, lambda value: names.is_name(value, most), allowed)
 
 
 class _Arns:
@@ -263,7 +258,7 @@ def _project_table(root: Path) -> dict[str, Any]:
 def _project(root: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """Owner and cost centre: what the project's stack was told, else what project.toml says."""
     table = _project_table(root)
-    return {key: environ.get(name) or _filled(table, key) for key, name in _ANSWERED.items()}
+    return {key: environ.get(name) or _filled(table, key) for key, name in variables.ANSWERED.items()}
 
 
 def _filled(table: dict[str, Any], key: str) -> str:
@@ -274,6 +269,6 @@ def _filled(table: dict[str, Any], key: str) -> str:
 
 def _tag_problems(project: dict[str, str]) -> Iterator[str]:
     for key, value in project.items():
-        if not _TAG_VALUE.fullmatch(value):
-            allowed = "becomes an AWS tag: at most 256 letters, digits, spaces and any of _ . : / = + - @"
+        if not names.TAG_VALUE.fullmatch(value):
+            allowed = f"becomes an AWS tag: at most 256 {names.TAG_CHARACTERS}"
             yield f"project.toml [project] {key}: {allowed}; found {value!r}"

@@ -15,7 +15,7 @@ import botocore.session
 from sagemaker_project_kit.deploy import config, template
 from sagemaker_project_kit.deploy.config import StageConfig
 from sagemaker_project_kit.deploy.errors import ConfigError, TemplateError, nearest
-from sagemaker_project_kit.deploy.request_schema import request_schema, revision
+from sagemaker_project_kit.deploy.request_schema import request_schema, with_snapshot
 from sagemaker_project_kit.deploy.settings import Settings, Stage
 from sagemaker_project_kit.deploy.template import Template
 
@@ -33,7 +33,6 @@ ADDED = (
     "TemplateVersion",
     "GitCommit",
 )
-COMPUTED = ("ApiRevision",)
 SCALING = "scaling"
 REQUEST_SCHEMA = "ApiRequestSchema"
 
@@ -55,8 +54,8 @@ class Plan:
                 return each.complete(self.values).get(name, "")
         return ""
 
-    def files(self, suspend_scaling: bool) -> dict[str, dict[str, Any]]:
-        """File name → template configuration, as CodePipeline's CloudFormation actions take it.
+    def files(self, suspend_scaling: bool) -> dict[str, Any]:
+        """File name → template configuration as CodePipeline's CloudFormation actions take it, or a template's text.
 
         scaling-before.json is applied before endpoint.json: it takes the registration with autoscaling away if the
         endpoint cannot be updated with it, and repeats scaling.json if it can.
@@ -65,7 +64,17 @@ class Plan:
         if SCALING in files:
             scaling = next(each for each in self.templates if each.concern == SCALING)
             files[f"{SCALING}-before"] = self._file(scaling, self._before(suspend_scaling))
-        return {f"{name}.json": content for name, content in files.items()}
+        return {f"{name}.json": content for name, content in files.items()} | self._snapshots()
+
+    def _snapshots(self) -> dict[str, str]:
+        """What asks for a request schema is deployed as a snapshot, whose name is in the template."""
+        return {
+            each.path.name: with_snapshot(
+                each.path.read_text(encoding="utf-8"), each.complete(self.values)[REQUEST_SCHEMA]
+            )
+            for each in self.templates
+            if REQUEST_SCHEMA in each.parameters
+        }
 
     def _before(self, suspend: bool) -> dict[str, str]:
         is_on = self.values.get("AutoScaling") == "on"
@@ -103,7 +112,7 @@ def plan(
 def with_package(plans: Sequence[Plan], settings: Settings, package_arn: str, schema: Mapping[str, Any]) -> list[Plan]:
     """The same plans for a model package with the contract `schema`. Raises ConfigError.
 
-    A team may set ApiRequestSchema itself; ApiRevision follows from it and from api.yaml.
+    A team may set ApiRequestSchema itself.
     """
     chosen = [replace(each, values=_with_package(each, package_arn, schema)) for each in plans]
     if problems := [problem for each in chosen for problem in _problems(each, settings)]:
@@ -116,7 +125,6 @@ def _with_package(each: Plan, package_arn: str, schema: Mapping[str, Any]) -> di
     for one in each.templates:
         if REQUEST_SCHEMA in one.parameters:
             values.setdefault(REQUEST_SCHEMA, request_schema(schema))
-            values["ApiRevision"] = revision(one.path.read_bytes(), values[REQUEST_SCHEMA])
     return values
 
 
@@ -161,7 +169,7 @@ def _stage_problems(settings: Settings, names: Sequence[str]) -> Iterator[str]:
 def _problems(each: Plan, settings: Settings) -> Iterator[str]:
     file, given = each.config.file, each.config.parameters
     for key in given:
-        if key in (*ADDED, *COMPUTED):
+        if key in ADDED:
             yield f"{file} Parameters.{key}: is set by release; take it out"
     yield from template.unknown_keys([key for key in given if key not in ADDED], each.templates, file)
     pseudo = {

@@ -3,6 +3,7 @@
 It writes release history only; everything else belongs to the build half and is read.
 """
 
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -84,8 +85,12 @@ class FolderStore:
 
     def list(self, prefix: str) -> Iterator[Object]:
         for path in sorted(self._path(prefix).rglob("*")):
-            if path.is_file() and not path.name.startswith("."):
-                modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                continue  # removed after it was listed
+            if stat.S_ISREG(found.st_mode) and not path.name.startswith("."):
+                modified = datetime.fromtimestamp(found.st_mtime, UTC)
                 yield Object(f"s3://{path.relative_to(self._root).as_posix()}", modified)
 
     def _path(self, uri: str) -> Path:

@@ -24,6 +24,8 @@ from sagemaker_project_kit.deploy.report import Outcome, Report, Result
 from sagemaker_project_kit.deploy.store import Store
 from sagemaker_project_kit.deploy.target import Answer, Target
 
+_API_ATTEMPTS, _API_PAUSE_SECONDS = 12, 5.0
+
 
 class SkippedError(Exception):
     """A check that does not apply; the message says why."""
@@ -47,6 +49,9 @@ class Site:
     captured: Captured | None = None
     is_async: bool = False
     capture_reason: str = "data capture is off for this stage"
+    api: Target | None = None
+    api_takes_tokens: bool = False
+    api_reason: str = "there is no API in front of it"
 
 
 class Check(NamedTuple):
@@ -95,6 +100,7 @@ class Verification:
             yield Check("contract", f"{kind} gives the registered predictions", partial(self._golden, kind))
         yield Check("contract", "a row without a required column is refused", self._refuses_missing_column)
         yield Check("contract", "an unknown content type is refused", self._refuses_content_type)
+        yield Check("contract", "its API answers as it does", self._api_answers)
         yield Check("load", "it answers within the error budget", self._keeps_error_budget, is_vital=True)
         yield Check("load", "it answers within the latency budget", self._keeps_latency_budget)
         yield Check("capture", "captured traffic arrives", self._captures)
@@ -156,6 +162,29 @@ class Verification:
         if not 400 <= answer.status < 500:
             raise VerifyError(f"{what} must be refused with a status from 400 to 499; found {_status(answer)}")
         return f"HTTP {answer.status}: {answer.excerpt}"
+
+    def _api_answers(self) -> str:
+        """As an application asks: a right, a role and a template more stand between it and the model."""
+        if self._site.api is None:
+            raise SkippedError(self._site.api_reason)
+        if contract.JSON not in self._kinds():
+            raise SkippedError("the API passes on JSON only, which this model does not take")
+        answer = self._ask_api(self._site.api, 401 if self._site.api_takes_tokens else 200)
+        if self._site.api_takes_tokens:
+            return "it refuses who has no token; there is none here to ask it with"
+        rows = contract.read(self._contract, answer.body, contract.JSON)
+        _raise_first(contract.golden_problems(rows, self._predictions(contract.JSON), self.budget.tolerance))
+        return f"{len(rows)} rows, as the endpoint's own"
+
+    def _ask_api(self, api: Target, wanted: int) -> Answer:
+        """Again for a minute: new roles and deployments do not reach all of AWS at once."""
+        body = contract.write(self._contract, self._contract.sample, contract.JSON)
+        for attempt in range(_API_ATTEMPTS):
+            self.sleep(_API_PAUSE_SECONDS if attempt else 0)
+            answer = api.invoke(body, contract.JSON, contract.JSON)
+            if answer.status == wanted:
+                return answer
+        raise VerifyError(f"the sample must be answered with {wanted}; found {_status(answer)}")
 
     # --- load
 

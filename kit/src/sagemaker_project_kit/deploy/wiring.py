@@ -5,13 +5,13 @@ Both run the same release and verify with the same configuration; what differs i
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from sagemaker_project_kit.deploy import artifacts, aws, capture, config, contract, endpoint, settings
+from sagemaker_project_kit.deploy import api, artifacts, aws, capture, config, contract, endpoint, settings
 from sagemaker_project_kit.deploy.choice import Chooser
 from sagemaker_project_kit.deploy.config import Budget
 from sagemaker_project_kit.deploy.endpoint import CHAMPION, Endpoint
@@ -80,9 +80,10 @@ def in_aws(environ: Mapping[str, str]) -> Project:
 
 def on_this_machine(environ: Mapping[str, str], state: Path) -> Project:
     """The models that `make run` registered here. Raises RegistryError without any."""
-    if not (state / "registry").is_dir():
-        raise RegistryError(f"{state} holds no registry: run `make run` and `make approve` first")
-    groups = sorted(path.name for path in (state / "registry").iterdir() if path.is_dir())
+    try:
+        groups = sorted(path.name for path in (state / "registry").iterdir() if path.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        raise RegistryError(f"{state} holds no registry: run `make run` and `make approve` first") from None
     found = settings.for_this_machine(ROOT, environ, groups[0] if len(groups) == 1 else "")
     registry = FolderRegistry(state / "registry", found.region)
     return Project(found, registry, FolderStore(state / "s3"), look_nowhere)
@@ -159,9 +160,13 @@ def _open(project: Project, tested: Tested, budget: Budget, package: Package) ->
     if live.is_async:
         prefix = str(live.async_output["S3OutputPath"])
         slow = AsyncTarget(runtime, project.store, name, prefix, budget.endpoint_wait_seconds)
-        return Site(slow, description, is_async=True)
+        return Site(slow, description, is_async=True, api_reason="an asynchronous endpoint takes no request directly")
     variant = CHAMPION if len(live.variants) > 1 else ""
-    return Site(EndpointTarget(runtime, name, variant), description, _captured(project, live))
+    site = Site(EndpointTarget(runtime, name, variant), description, _captured(project, live))
+    if found := api.find(clients.cloudformation, f"sagemaker-{name}-api"):
+        target = clients.api(found, budget.timeout_seconds)
+        return replace(site, api=target, api_takes_tokens=found.authorization != api.IAM)
+    return site
 
 
 def _captured(project: Project, live: Endpoint) -> Captured | None:

@@ -1,7 +1,7 @@
-"""python -m sagemaker_project_kit.pipeline synthesize | show | upsert | run: the verbs of the build half.
+"""python -m sagemaker_project_kit.pipeline synthesize | golden | show | upsert | run: the verbs of the build half.
 
-`synthesize` and `show` work offline; `upsert` and `run` talk to AWS with boto3, under the environment that the
-project's stack gives to CodeBuild. `make run` runs what `synthesize` wrote on this machine.
+`synthesize`, `golden` and `show` work offline; `upsert` and `run` talk to AWS with boto3, under the environment that
+the project's stack gives to CodeBuild. `make run` runs what `synthesize` wrote on this machine.
 """
 
 import argparse
@@ -51,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     synthesize.add_argument("--target", default="", help="the column to predict")
     synthesize.add_argument("--problem", default="", help="binary, multiclass or regression")
     synthesize.set_defaults(verb=_synthesize)
+    golden = verbs.add_parser("golden", help="renew the golden definition in tests/ and show what that changed")
+    golden.set_defaults(verb=_golden)
     show = verbs.add_parser("show", help="print the pipeline as a tree, or as Mermaid")
     show.add_argument("--mermaid", action="store_true", help="for a README: GitHub draws it")
     show.set_defaults(verb=_show)
@@ -67,6 +69,7 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     known = {
         "sagemaker_project_kit.version": ["KitVersionError"],
         "sagemaker_project_kit.pipeline.settings": ["SettingsError"],
+        "sagemaker_project_kit.pipeline.wheels": ["WheelsError"],
         "sagemaker_project_kit.pipeline.validation": ["DefinitionError"],
         "sagemaker_project_kit.pipeline.aws": ["ExecutionFailedError"],
         "botocore.exceptions": ["BotoCoreError", "ClientError"],
@@ -97,14 +100,26 @@ def _synthesize(options: argparse.Namespace) -> None:
 
 
 def _write(options: argparse.Namespace, settings: "Settings") -> "Synthesis":
-    from sagemaker_project_kit.pipeline.definition import synthesize
+    from sagemaker_project_kit.pipeline import golden
+    from sagemaker_project_kit.pipeline.definition import shape, synthesize
     from sagemaker_project_kit.pipeline.settings import find_source
 
     request = _request(options)
     synthesis = synthesize(settings, BUILD, request["commit"], _announce_sdk)
+    if not synthesis.reused and not request["data"]:
+        shape(golden.neutral(settings), BUILD)  # while the SDK is there: the tests ask for it next
     source = None if settings.data.is_remote else find_source(ROOT, settings.data.source)
     freshness.remember(ROOT, BUILD, request, os.environ, source)
     return synthesis
+
+
+def _golden(_: argparse.Namespace) -> None:
+    from sagemaker_project_kit.pipeline import golden
+
+    changed = golden.renew(ROOT)
+    print(changed or "The golden definition is what it was.", end="" if changed else "\n")
+    if changed:
+        print(f"Renewed {golden.FILE}: read the change above, and commit it with what caused it.")
 
 
 def _announce_sdk() -> None:

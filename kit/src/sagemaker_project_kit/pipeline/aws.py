@@ -118,8 +118,13 @@ def champion(sagemaker: Any, group: str) -> Champion | None:
     packages = [package for arn in arns for package in _described(sagemaker, arn)]
     if not packages:
         return None
-    newest = max(packages, key=lambda package: package.get("LastModifiedTime") or package["CreationTime"])
+    newest = max(packages, key=_last_changed)
     return Champion(newest["ModelPackageArn"], newest["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
+
+
+def _last_changed(package: dict[str, Any]) -> tuple[Any, int]:
+    """When a version was approved; of two in one moment, the later one."""
+    return package.get("LastModifiedTime") or package["CreationTime"], package.get("ModelPackageVersion", 0)
 
 
 def _described(sagemaker: Any, arn: str) -> Iterator[dict[str, Any]]:

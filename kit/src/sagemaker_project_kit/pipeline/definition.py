@@ -4,23 +4,23 @@ Importing the SDK takes ten seconds. The definition's shape depends on pipeline.
 the defaults of parameters are filled in afterwards, so that editing a step or a threshold never imports it.
 """
 
+import contextlib
 import gc
 import importlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from sagemaker_project_kit.pipeline.sources import PIPELINE, TEAM
-from sagemaker_project_kit.pipeline.staging import Locations, Staged, content_hash, stage
+from sagemaker_project_kit.pipeline.sources import PIPELINE, TEAM, shaping_files, source_files
+from sagemaker_project_kit.pipeline.staging import Locations, content_hash, stage
 from sagemaker_project_kit.pipeline.tables import Settings
 
 # The distributions that pipeline.py is written with.
 SDK = ("sagemaker", "sagemaker-core", "sagemaker-mlops", "sagemaker-serve", "sagemaker-train")
-# Whose text shapes the definition, beside the team's pipeline.py.
-SOURCES = ("blocks.py", "session.py", "settings.py", "tables.py", "staging.py")
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,21 @@ def synthesize(
         DefinitionError: the definition asks for something that SageMaker's API does not have.
     """
     staged = stage(settings, build / "staged")
-    template = build / "cache" / f"{fingerprint(settings)}.json"
-    reused = template.is_file()
-    if not reused:
-        on_import()
-        _write(template, write_with_sdk(settings))
-    definition = _write_checked(
-        build / "definition.json", fill(template.read_text(encoding="utf-8"), settings, staged, commit)
-    )
+    template, reused = shape(settings, build, on_import)
+    definition = _write_checked(build / "definition.json", fill(template, settings, staged.locations, commit))
     paths = {uri: str(path) for uri, path in staged.assets.items()}
     return Synthesis(definition, _write(build / "assets.json", json.dumps(paths, ensure_ascii=False, indent=2)), reused)
+
+
+def shape(settings: Settings, build: Path, on_import: Callable[[], None] = lambda: None) -> tuple[str, bool]:
+    """The definition with places left for code, data and defaults; whether it was taken from the last time."""
+    template = build / "cache" / f"{fingerprint(settings)}.json"
+    with contextlib.suppress(FileNotFoundError):
+        return template.read_text(encoding="utf-8"), True
+    on_import()
+    text = write_with_sdk(settings)
+    _write(template, text)
+    return text, False
 
 
 def fingerprint(settings: Settings) -> str:
@@ -67,15 +72,15 @@ def fingerprint(settings: Settings) -> str:
             "train": {"instance_type", "processing_instance_type"},
         },
     )
-    paths = [*(Path(__file__).with_name(name) for name in SOURCES), settings.root / TEAM / PIPELINE]
+    paths = [*source_files(Path(__file__).parent), *shaping_files(settings.root)]
     sources = [(path.name, path.read_bytes()) for path in paths]
     return content_hash([*sources, ("sdk", _sdk_versions()), ("settings", json.dumps(shape, sort_keys=True).encode())])
 
 
-def fill(template: str, settings: Settings, staged: Staged, commit: str) -> str:
+def fill(template: str, settings: Settings, locations: Locations, commit: str) -> str:
     """The definition with today's code, configuration, data and defaults in the places left for them."""
     placeholders = Locations.placeholders(settings)
-    definition: dict[str, Any] = without_empty(json.loads(placeholders.resolve(template, staged.locations)))
+    definition: dict[str, Any] = without_empty(json.loads(placeholders.resolve(template, locations)))
     defaults = {
         "GitCommit": commit,
         "MetricThreshold": settings.evaluate.threshold,
@@ -103,8 +108,9 @@ def write_with_sdk(settings: Settings) -> str:
 
 def _write_checked(path: Path, definition: str) -> Path:
     """Refuse a definition that SageMaker would refuse; the same text as last time was checked then."""
-    if path.is_file() and path.read_text(encoding="utf-8") == definition:
-        return path
+    with contextlib.suppress(FileNotFoundError):
+        if path.read_text(encoding="utf-8") == definition:
+            return path
     from sagemaker_project_kit.pipeline.validation import check
 
     check(json.loads(definition))
@@ -132,7 +138,7 @@ def _sdk_versions() -> bytes:
 def _write(path: Path, text: str) -> Path:
     """Write by renaming, so that an interrupted synthesis leaves no half-written file to be taken for a whole one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
+    unfinished = path.with_suffix(f".{os.getpid()}.unfinished")
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)
     return path

@@ -8,22 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sagemaker_project_kit import variables
 from sagemaker_project_kit.pipeline.sources import RUNTIME, TEAM, source_files
 
 KIT = Path(__file__).parent
 STAMP = "fresh.json"
 WRITTEN = ("definition.json", "assets.json")
-# The variables that settings.py reads.
-VARIABLES = (
-    "SAGEMAKER_",
-    "MODEL_PACKAGE_GROUP",
-    "ARTIFACT_BUCKET",
-    "KMS_KEY_ARN",
-    "PIPELINE_ROLE_ARN",
-    "AWS_REGION",
-    "SUBNET_IDS",
-    "SECURITY_GROUP_IDS",
-)
 
 
 def is_fresh(root: Path, build: Path, request: Mapping[str, str], environ: Mapping[str, str]) -> bool:
@@ -48,10 +38,11 @@ def _state(
 ) -> dict[str, Any]:
     sources = [path for folder in (KIT, RUNTIME, root / TEAM) for path in source_files(folder)]
     written = [build / name for name in WRITTEN]
-    files = [root / "project.toml", root / "requirements.lock", *sources, *written, *([source] if source else [])]
+    settings = [root / name for name in ("project.toml", "pyproject.toml", "requirements.lock")]
+    files = [*filter(Path.exists, settings), *sources, *written, *([source] if source else [])]
     return {
         "request": dict(request),
-        "environ": {name: environ[name] for name in sorted(environ) if name.startswith(VARIABLES)},
+        "environ": {name: environ[name] for name in sorted(environ) if name in variables.BUILD},
         "source": str(source) if source else "",
         "files": {str(path): _look(path) for path in sorted(files)},
     }

@@ -1,4 +1,4 @@
-"""The SageMaker SDK (v3) made offline, quick and deterministic; only pipeline.py and blocks.py use it beside this one.
+"""The SageMaker SDK (v3) made offline, quick and deterministic; only what makes steps uses it beside this.
 
 Left alone, SDK 3.27 looks up the account and credentials, probes the bucket, simulates the role's policies, validates
 its own configuration hundreds of times (28 s instead of 3 s) and reports telemetry, all while a definition is written.

@@ -15,8 +15,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from sagemaker_project_kit import __version__
-from sagemaker_project_kit.pipeline.tables import HYPERPARAMETERS, METRICS, NETWORK, PROJECT_NAME, Settings, Table
+from sagemaker_project_kit import __version__, variables
+from sagemaker_project_kit.names import PROJECT_NAME_LENGTH, is_name
+from sagemaker_project_kit.pipeline import facts
+from sagemaker_project_kit.pipeline.sources import TEAM
+from sagemaker_project_kit.pipeline.tables import Model, Settings, Table
+from sagemaker_project_runtime.steps.known_metrics import METRICS, MetricError, is_known, names
 
 # What a first try on somebody's own file (`make run DATA=…`) must reach: no worse than a blind guess.
 FIRST_TRY: dict[str, tuple[str, float]] = {
@@ -41,10 +45,6 @@ class SettingsError(Exception):
         self.problems = problems
 
 
-# What the project's stack was told when it was made, and what of project.toml it overrides.
-ANSWERED = {"name": "SAGEMAKER_PROJECT_NAME", "owner": "PROJECT_OWNER", "cost_center": "PROJECT_COST_CENTER"}
-
-
 class Override(Table):
     """`make run DATA=… TARGET=… PROBLEM=…`: somebody's own file, without editing project.toml."""
 
@@ -61,14 +61,18 @@ def load(root: Path, environ: Mapping[str, str] = os.environ, override: Override
     """
     tables = _apply(override or Override(), _read_toml(root / "project.toml"))
     tables["environment"] = _environment(environ, tables)
-    answered = {key: environ[name] for key, name in ANSWERED.items() if environ.get(name)}
+    told = {"name": variables.PROJECT_NAME, **variables.ANSWERED}
+    answered = {key: environ[name] for key, name in told.items() if environ.get(name)}
     if isinstance(project := tables.get("project", {}), dict):
         tables["project"] = project | answered
     where = "{key}" if override and override.data else "project.toml [data] {key}"
-    problems = [*_metric_problems(tables), *_hyperparameter_problems(tables), *_column_problems(root, tables, where)]
-    problems += _network_problems(environ)
+    model, problems = facts.read(root / TEAM / facts.FILE)
+    problems += [*_metric_problems(tables), *_hyperparameter_problems(tables, model)]
+    problems += [*_column_problems(root, tables, where), *_network_problems(environ)]
+    if "model" in tables:
+        problems.append("project.toml [model]: unknown key; what belongs to the model stands in model_build/model.py")
     try:
-        settings = Settings.model_validate({**tables, "root": root})
+        settings = Settings.model_validate({**tables, "root": root, "model": model or facts.NONE})
     except ValidationError as error:
         raise SettingsError([*(_describe(problem, tables) for problem in error.errors()), *problems]) from None
     if problems:
@@ -86,28 +90,20 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _environment(environ: Mapping[str, str], tables: dict[str, Any]) -> dict[str, str | list[str]]:
-    names = {
-        "project_id": "SAGEMAKER_PROJECT_ID",
-        "project_arn": "SAGEMAKER_PROJECT_ARN",
-        "model_package_group": "MODEL_PACKAGE_GROUP",
-        "artifact_bucket": "ARTIFACT_BUCKET",
-        "kms_key_arn": "KMS_KEY_ARN",
-        "pipeline_role_arn": "PIPELINE_ROLE_ARN",
-        "region": "AWS_REGION",
-    }
     project = tables.get("project")
     region = project.get("region") if isinstance(project, dict) else None
     rendered = region if isinstance(region, str) and not region.startswith("{{") else "us-east-1"
-    lists = {field: environ[field.upper()].split(",") for field in NETWORK if environ.get(field.upper())}
-    return {"region": rendered} | lists | {field: environ[name] for field, name in names.items() if environ.get(name)}
+    lists = {field: environ[name].split(",") for field, name in variables.NETWORK.items() if environ.get(name)}
+    texts = {field: environ[name] for field, name in variables.STACK.items() if environ.get(name)}
+    return {"region": rendered} | lists | texts
 
 
 def _network_problems(environ: Mapping[str, str]) -> list[str]:
     """Half a network would be none: the jobs would run in SageMaker's own, unnoticed."""
-    given = [field.upper() for field in NETWORK if environ.get(field.upper())]
-    if len(given) in (0, len(NETWORK)):
+    given = [name for name in variables.NETWORK.values() if environ.get(name)]
+    if len(given) in (0, len(variables.NETWORK)):
         return []
-    both = " and ".join(field.upper() for field in NETWORK)
+    both = " and ".join(variables.NETWORK.values())
     return [f"environment variables {both}: must be given together; found {given[0]} alone"]
 
 
@@ -132,7 +128,7 @@ def _apply(override: Override, tables: dict[str, Any]) -> dict[str, Any]:
 def _first_try_name(tables: dict[str, Any], source: str) -> str:
     """A name of its own, so that a first try is never compared with the project's champion."""
     name = tables.get("project", {}).get("name", "")
-    start = name[:15] if PROJECT_NAME.fullmatch(str(name)) else "try"
+    start = name[:15] if is_name(str(name), PROJECT_NAME_LENGTH) else "try"
     stem = re.sub(r"[^a-zA-Z0-9]+", "-", Path(source).stem).strip("-") or "data"
     return f"{start.strip('-')}-{stem}"[:32].strip("-")
 
@@ -164,7 +160,7 @@ def _known_keys(path: list[str]) -> list[str]:
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return []
         model = annotation
-    return [name for name in model.model_fields if name not in ("root", "environment")]
+    return [name for name in model.model_fields if name not in ("root", "environment", "model")]
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
@@ -183,23 +179,50 @@ def _table(tables: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _metric_problems(tables: dict[str, Any]) -> list[str]:
     metric, problem_type = _table(tables, "evaluate").get("metric"), _table(tables, "data").get("problem_type")
-    if not isinstance(metric, str) or problem_type not in METRICS or metric in METRICS[problem_type]:
+    if not isinstance(metric, str) or problem_type not in METRICS:
         return []
-    known = METRICS[problem_type]
+    try:
+        if is_known(metric, problem_type):
+            return []
+        known = names(problem_type)
+    except MetricError as error:
+        return [f"project.toml [evaluate] metric: {metric!r} is none of the kit's, and {error}"]
     return [f"project.toml [evaluate] metric: {metric!r} is not a {problem_type} metric{_nearest(metric, known)}"]
 
 
-def _hyperparameter_problems(tables: dict[str, Any]) -> list[str]:
-    """XGBoost itself ignores a name that it does not know."""
+def _hyperparameter_problems(tables: dict[str, Any], model: Model | None) -> list[str]:
+    """Names that model.py does not declare, which most frameworks would ignore, and values of another kind."""
+    if model is None:
+        return []
     train = _table(tables, "train")
-    given = {"hyperparameters": _table(train, "hyperparameters")}
-    given["tuning.ranges"] = _table(_table(train, "tuning"), "ranges")
-    return [
-        f"project.toml [train.{table}] {name}: XGBoost has no such hyperparameter{_nearest(name, HYPERPARAMETERS)}"
-        for table, names in given.items()
-        for name in names
-        if name not in HYPERPARAMETERS
-    ]
+    known = model.hyperparameters
+    found = []
+    for name, value in _table(train, "hyperparameters").items():
+        where = f"project.toml [train.hyperparameters] {name}"
+        if name not in known:
+            found.append(f"{where}: model_build/model.py declares no such hyperparameter{_nearest(name, known)}")
+        elif not _is_of(known[name], value):
+            found.append(f"{where}: must be {_KINDS[known[name]]}, as model_build/model.py declares; found {value!r}")
+    for name, values in _table(_table(train, "tuning"), "ranges").items():
+        where = f"project.toml [train.tuning.ranges] {name}"
+        if name not in model.tunable:
+            found.append(
+                f"{where}: is not among the hyperparameters that a search may vary (TUNABLE in model_build/model.py)"
+                f"{_nearest(name, model.tunable)}"
+            )
+        elif isinstance(values, list) and not all(_is_of(model.tunable[name], value) for value in values):
+            found.append(f"{where}: must hold {_KINDS[model.tunable[name]]} on both sides; found {values!r}")
+    return found
+
+
+# A kind of hyperparameter → what a value of it is, in words.
+_KINDS = {"Integer": "a whole number", "Continuous": "a number", "Categorical": "a word, a number, true or false"}
+
+
+def _is_of(kind: str, value: object) -> bool:
+    if kind == "Categorical":
+        return isinstance(value, bool | int | float | str)
+    return not isinstance(value, bool) and isinstance(value, int if kind == "Integer" else int | float)
 
 
 def _column_problems(root: Path, tables: dict[str, Any], where: str) -> list[str]:

@@ -13,11 +13,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from sagemaker_project_kit.pipeline import wheels
 from sagemaker_project_kit.pipeline.settings import find_source
-from sagemaker_project_kit.pipeline.sources import RUNTIME, shipped_files
+from sagemaker_project_kit.pipeline.sources import RUNTIME, WHEELS, shipped_files
 from sagemaker_project_kit.pipeline.tables import Settings
 
-# AWS's XGBoost toolkit wants these at the root of the archive.
+# The toolkits of AWS's images want these at the root of the archive.
 AT_ROOT = ("train.py", "setup.py", "pyproject.toml")
 HASH_LENGTH = 16
 
@@ -83,9 +84,11 @@ def stage(settings: Settings, folder: Path) -> Staged:
 
     Raises:
         SettingsError: the data file is not there.
+        WheelsError: a package that the project declares for its jobs cannot travel.
     """
     prefix = _prefix(settings)
     files = shipped_files(settings.root)
+    files |= {f"{WHEELS}/{wheel.name}": wheel for wheel in wheels.collect(settings.root)}
     code = f"{prefix}/code/{content_hash((name, path.read_bytes()) for name, path in files.items())}"
     assets = {f"{code}/package/{name}": path for name, path in files.items()}
     assets[f"{code}/sourcedir.tar.gz"] = _write(folder / "sourcedir.tar.gz", archive(files))

@@ -6,83 +6,19 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from sagemaker_project_kit import names
+from sagemaker_project_runtime.steps.known_metrics import is_minimized
+
 ProblemType = Literal["regression", "binary", "multiclass"]
 
-# The metrics that steps/metrics.py computes; whether a larger value is better follows from the name alone.
-METRICS: dict[str, tuple[str, ...]] = {
-    "binary": ("auc", "f1", "accuracy", "precision", "recall"),
-    "multiclass": ("accuracy", "weighted_f1", "weighted_precision", "weighted_recall"),
-    "regression": ("r2", "rmse", "mae", "mse"),
-}
-LOWER_IS_BETTER = {"rmse", "mae", "mse"}
+KINDS = ("Integer", "Continuous", "Categorical")
+# Images that SageMaker takes for built-in algorithms, in script mode too. It answers "You can't override the metric
+# definitions for Amazon SageMaker algorithms" (aws/sagemaker-python-sdk, issues on sagemaker-xgboost in script mode).
+BUILT_IN = ("xgboost",)
 
-# What steps/train.py and XGBoost 3.2 take: https://xgboost.readthedocs.io/en/release_3.2.0/parameter.html, without what
-# belongs to GPUs, to several machines and to learning to rank.
-HYPERPARAMETERS = frozenset(
-    [
-        "num_round",
-        "early_stopping_rounds",
-        "seed",
-        "objective",
-        "eval_metric",
-        "base_score",
-        "booster",
-        "verbosity",
-        "nthread",
-        "eta",
-        "learning_rate",
-        "gamma",
-        "min_split_loss",
-        "max_depth",
-        "min_child_weight",
-        "max_delta_step",
-        "subsample",
-        "sampling_method",
-        "colsample_bytree",
-        "colsample_bylevel",
-        "colsample_bynode",
-        "lambda",
-        "reg_lambda",
-        "alpha",
-        "reg_alpha",
-        "tree_method",
-        "scale_pos_weight",
-        "updater",
-        "refresh_leaf",
-        "process_type",
-        "grow_policy",
-        "max_leaves",
-        "max_bin",
-        "num_parallel_tree",
-        "monotone_constraints",
-        "interaction_constraints",
-        "multi_strategy",
-        "max_cached_hist_node",
-        "max_cat_to_onehot",
-        "max_cat_threshold",
-        "sample_type",
-        "normalize_type",
-        "rate_drop",
-        "one_drop",
-        "skip_drop",
-        "feature_selector",
-        "top_k",
-        "tweedie_variance_power",
-        "huber_slope",
-        "quantile_alpha",
-        "aft_loss_distribution",
-        "disable_default_eval_metric",
-        "seed_per_iteration",
-    ]
-)
-
-# CreateProject in the SageMaker API reference: at most 32 characters of this pattern.
-PROJECT_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}")
-# https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html: what every AWS service accepts in a tag value.
-TAG_VALUE = re.compile(r"[\w .:/=+\-@]{0,256}")
 LOCAL_ACCOUNT = "111111111111"
-# The environment's SUBNET_IDS and SECURITY_GROUP_IDS → what their ids begin with.
-NETWORK = {"subnet_ids": "subnet", "security_group_ids": "sg"}
+# What the ids of a network begin with.
+NETWORK_IDS = {"subnet_ids": "subnet", "security_group_ids": "sg"}
 
 
 class Table(BaseModel):
@@ -111,7 +47,7 @@ class Project(Table):
     @classmethod
     def check_name(cls, value: str) -> str:
         """A SageMaker project name; later names are budgeted for its 32 characters."""
-        if not PROJECT_NAME.fullmatch(value) or len(value) > 32:
+        if not names.is_name(value, names.PROJECT_NAME_LENGTH):
             raise ValueError(
                 "must be 1 to 32 letters and digits with dashes between them, as SageMaker asks of a project name"
             )
@@ -121,8 +57,8 @@ class Project(Table):
     @classmethod
     def check_tag(cls, value: str) -> str:
         """Owner and cost center become tags on every resource."""
-        if not TAG_VALUE.fullmatch(value):
-            raise ValueError("becomes an AWS tag: at most 256 letters, digits, spaces and any of _ . : / = + - @")
+        if not names.TAG_VALUE.fullmatch(value):
+            raise ValueError(f"becomes an AWS tag: at most 256 {names.TAG_CHARACTERS}")
         return value
 
 
@@ -240,7 +176,46 @@ class Evaluate(Table):
     @property
     def lower_is_better(self) -> bool:
         """Whether the metric is an error."""
-        return self.metric in LOWER_IS_BETTER
+        return is_minimized(self.metric)
+
+
+class Model(Table):
+    """What model_build/model.py says about itself: its constants, in lower case."""
+
+    framework: str
+    image: str
+    image_version: str
+    objectives: dict[ProblemType, tuple[str, str]] = {}
+    tunable: dict[str, str] = {}  # hyperparameter → kind
+    fixed: dict[str, str] = {}
+
+    @field_validator("tunable", "fixed", mode="before")
+    @classmethod
+    def by_name(cls, kinds: object) -> object:
+        """{"Integer": "a b"} → {"a": "Integer", "b": "Integer"}."""
+        if not isinstance(kinds, dict) or not all(isinstance(names, str) for names in kinds.values()):
+            raise ValueError('must be names by kind, such as {"Integer": "max_depth", "Continuous": "eta gamma"}')
+        if unknown := [kind for kind in kinds if kind not in KINDS]:
+            raise ValueError(f"{unknown[0]!r} is no kind; allowed: {', '.join(KINDS)}")
+        return {name: kind for kind, names in kinds.items() for name in names.split()}
+
+    @field_validator("objectives", mode="after")
+    @classmethod
+    def check_direction(cls, objectives: dict[ProblemType, tuple[str, str]]) -> dict[ProblemType, tuple[str, str]]:
+        """As SageMaker spells them."""
+        if wrong := [way for _, way in objectives.values() if way not in ("Maximize", "Minimize")]:
+            raise ValueError(f"{wrong[0]!r} is neither Maximize nor Minimize")
+        return objectives
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether SageMaker brings the image's metrics along and takes no others."""
+        return self.image in BUILT_IN
+
+    @property
+    def hyperparameters(self) -> dict[str, str]:
+        """Name → kind of all that project.toml may set."""
+        return self.fixed | self.tunable
 
 
 class Environment(Table):
@@ -256,11 +231,11 @@ class Environment(Table):
     subnet_ids: list[str] = []
     security_group_ids: list[str] = []
 
-    @field_validator(*NETWORK)
+    @field_validator(*NETWORK_IDS)
     @classmethod
     def check_ids(cls, value: list[str], info: Any) -> list[str]:
         """Ids with commas between them and nothing else."""
-        kind = NETWORK[info.field_name]
+        kind = NETWORK_IDS[info.field_name]
         if not all(re.fullmatch(rf"{kind}-[0-9a-f]{{8,17}}", each) for each in value):
             raise ValueError(f"must be ids such as {kind}-0123456789abcdef0 with commas between them")
         return value
@@ -274,6 +249,7 @@ class Settings(Table):
     data: Data
     train: Train = Train()
     evaluate: Evaluate
+    model: Model
     environment: Environment
 
     @property
@@ -290,6 +266,11 @@ class Settings(Table):
     def model_package_group(self) -> str:
         """The contract between the halves; at most 63 characters."""
         return self.environment.model_package_group or self.unique_name
+
+    @property
+    def framework(self) -> str:
+        """What trains the model, for people: the framework and the version of its image."""
+        return f"{self.model.framework} in AWS's image {self.model.image} {self.model.image_version}"
 
     @property
     def tags(self) -> dict[str, str]:

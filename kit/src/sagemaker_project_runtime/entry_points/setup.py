@@ -1,7 +1,8 @@
-"""Lets AWS's XGBoost image pip-install a code archive with its sub-packages (what it would generate skips them).
+"""Lets AWS's images pip-install a code archive with its sub-packages (what it would generate skips them).
 
 pip reads pyproject.toml beside this file, which names this module as the build backend: building a wheel then needs
-neither setuptools nor the internet, as in a VPC without a way out. It refuses to know more than "every .py file here".
+neither setuptools nor the internet, as in a VPC without a way out. It refuses to know more than "every .py file here,
+and job_wheels".
 """
 
 import base64
@@ -17,8 +18,9 @@ WHEEL = f"Wheel-Version: 1.0\nGenerator: setup.py\nRoot-Is-Purelib: true\nTag: {
 
 
 def sources(root: Path) -> dict[str, bytes]:
-    """Every module of the archive, but not this one nor what an earlier build left."""
-    files = (path.relative_to(root) for path in sorted(root.rglob("*.py")))
+    """Every module and wheel of the archive, but not this file nor what an earlier build left."""
+    found = [*root.rglob("*.py"), *(root / "job_wheels").glob("*.whl")]
+    files = (path.relative_to(root) for path in sorted(found))
     kept = (path for path in files if path.parts[0] not in ("build", "setup.py"))
     return {path.as_posix(): (root / path).read_bytes() for path in kept}
 

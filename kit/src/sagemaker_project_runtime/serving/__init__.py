@@ -1,1 +1,1 @@
-"""The inference handler packed into model.tar.gz. Needs numpy and xgboost, and refuses to import anything else."""
+"""The inference handler packed into model.tar.gz. Needs numpy and what the team's model.py imports, nothing else."""

@@ -5,26 +5,31 @@ exception of user code into a 500, but hands on what output_fn returns, and Flas
 """
 
 import json
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sagemaker_project_runtime.serving import payload
-from sagemaker_project_runtime.serving.booster import xgb
+import numpy as np
+from numpy.typing import NDArray
+
+from sagemaker_project_runtime.serving import payload, seam
+from sagemaker_project_runtime.serving.derived import DerivedError
 from sagemaker_project_runtime.serving.payload import PayloadError, Prediction, Request
+from sagemaker_project_runtime.serving.seam import Framework
 from sagemaker_project_runtime.serving.transformation import Transformation, TransformationError, UnfitValueError
 
-MODEL_FILE = "xgboost-model.ubj"
+FRAMEWORK_FILE = "framework.json"
 
 
 class Model(NamedTuple):
-    """A loaded model: the booster and the transformation its features come from."""
+    """A loaded model: what the team's `load` returned, its `predict`, and the transformation its features come from."""
 
-    booster: Any  # xgboost.Booster
+    estimator: Any
+    predict: Callable[[Any, NDArray[np.float32]], NDArray[Any]]
     transformation: Transformation
+    framework: Framework
 
 
 @dataclass(frozen=True)
@@ -46,15 +51,17 @@ class Refusal:
 
 
 def model_fn(model_dir: str) -> Model:
-    """Load the model from an unpacked model.tar.gz. Raises TransformationError if it is not one of ours."""
+    """Load the model from an unpacked model.tar.gz. Raises TransformationError or TrainingError if it is not ours."""
     directory = Path(model_dir)
     transformation = Transformation.load(directory)
-    file = directory / MODEL_FILE
-    if not file.is_file():
-        raise TransformationError(f"{directory} holds no {MODEL_FILE}: this is not a model that this project trained.")
-    booster = xgb.Booster(model_file=file)
-    booster.set_param({"nthread": int(os.environ.get("OMP_NUM_THREADS") or 1)})
-    return Model(booster, transformation)
+    team = seam.module(directory / "code")
+    try:
+        framework = Framework(**json.loads((directory / FRAMEWORK_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise TransformationError(
+            f"{directory} holds no {FRAMEWORK_FILE} of this project: train the model again."
+        ) from error
+    return Model(seam.call(team.load, directory), team.predict, transformation, framework)
 
 
 def input_fn(body: bytes | str, content_type: str) -> Request | Refusal:
@@ -75,7 +82,9 @@ def predict_fn(data: Request | Refusal, model: Model) -> Prediction | Refusal:
         return Refusal(error.status, str(error))
     except UnfitValueError as error:
         return Refusal(400, f"{error}.")
-    scores = model.booster.inplace_predict(features, validate_features=False)
+    except DerivedError as error:
+        return Refusal(400, f"{error}." if error.row is None else f"row {error.row + 1}: {error}.")
+    scores = model.predict(model.estimator, features)
     return Prediction(data.content_type, scores, model.transformation.target)
 
 

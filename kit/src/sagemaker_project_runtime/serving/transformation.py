@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sagemaker_project_runtime.serving.derived import Given, derive
 from sagemaker_project_runtime.serving.values import NAN, Value, category, moment, number, shown
 
 VERSION = 1
@@ -44,7 +45,7 @@ class UnfitValueError(ValueError):
 
 @dataclass(frozen=True)
 class Feature:
-    """One column of the matrix; `type` is XGBoost's: q for a quantity, c for a category's code."""
+    """One column of the matrix; `type`: q for a quantity, c for a category's code."""
 
     name: str
     type: str
@@ -153,8 +154,26 @@ class Date:
         return [[NAN if at is None else PARTS[part](at) for at in moments] for part in self.parts]
 
 
-Column = Numeric | Categorical | Date
-_KINDS: dict[str, type[Numeric] | type[Categorical] | type[Date]] = {
+@dataclass(frozen=True)
+class Raw:
+    """A column that is no feature: the team's own columns are made from it, so a row must have it."""
+
+    name: str
+    missing: bool = False
+    lenient: bool = False
+    kind: ClassVar[str] = "raw"
+    expected: ClassVar[str] = "a text or a number"
+
+    def features(self) -> list[Feature]:
+        return []
+
+    def encode(self, values: Sequence[Value]) -> list[list[float]]:
+        return []
+
+
+Column = Numeric | Categorical | Date | Raw
+_KINDS: dict[str, type[Numeric] | type[Categorical] | type[Date] | type[Raw]] = {
+    "raw": Raw,
     "numeric": Numeric,
     "categorical": Categorical,
     "date": Date,
@@ -191,20 +210,27 @@ class Transformation:
     """Fitted columns in the order of the training file; `transform` is the only way from raw values to features.
 
     `names`: the columns a row must have; `known`: those it may have (the target and dropped columns are ignored).
+    `derived`: the columns that no row has, because the team's features.py makes them.
     """
 
     target: Target
     columns: tuple[Column, ...]
     dropped: tuple[Dropped, ...] = ()
+    derived: tuple[str, ...] = ()
     names: tuple[str, ...] = field(init=False)
     known: frozenset[str] = field(init=False)
     features: tuple[Feature, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "names", tuple(column.name for column in self.columns))
+        object.__setattr__(self, "names", tuple(column.name for column in self.inputs))
         ignored = (self.target.name, *(column.name for column in self.dropped))
         object.__setattr__(self, "known", frozenset((*self.names, *ignored)))
         object.__setattr__(self, "features", tuple(one for column in self.columns for one in column.features()))
+
+    @property
+    def inputs(self) -> tuple[Column, ...]:
+        """The columns that a row must have."""
+        return tuple(column for column in self.columns if column.name not in self.derived)
 
     @property
     def feature_types(self) -> list[str]:
@@ -214,8 +240,11 @@ class Transformation:
         """The feature matrix (rows, features), NaN for missing. `table` holds every name in `names`, all of one length.
 
         A value that does not fit its column raises UnfitValueError; with a set as `unfit` it counts as missing instead,
-        and the column's name is added to the set.
+        and the column's name is added to the set. Raises DerivedError where the team's own columns cannot be made.
         """
+        if self.derived:
+            given = Given({name: table[name] for name in self.names}, {self.target.name: "which is the target"})
+            table = {**table, **derive(given)}
         vectors: list[list[float]] = []
         for column in self.columns:
             values = table[column.name]
@@ -243,6 +272,8 @@ class Transformation:
             "dropped": [asdict(column) for column in self.dropped],
             "features": [asdict(feature) for feature in self.features],
         }
+        if self.derived:
+            document["derived"] = list(self.derived)
         return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     def save(self, directory: Path) -> None:
@@ -261,18 +292,19 @@ class Transformation:
                 raise TransformationError(message)
             columns = tuple(_column(entry) for entry in document["columns"])
             dropped = tuple(Dropped(**entry) for entry in document["dropped"])
-            return cls(Target(**document["target"]), columns, dropped)
+            return cls(Target(**document["target"]), columns, dropped, tuple(document.get("derived", ())))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise TransformationError(f"{FILE_NAME} is damaged ({error}): train the model again.") from error
 
     @classmethod
     def load(cls, directory: Path) -> "Transformation":
-        path = directory / FILE_NAME
-        if not path.is_file():
+        try:
+            text = (directory / FILE_NAME).read_text(encoding="utf-8")
+        except FileNotFoundError:
             raise TransformationError(
                 f"{directory} holds no {FILE_NAME}: this is not a model that this project trained."
-            )
-        return cls.from_json(path.read_text(encoding="utf-8"))
+            ) from None
+        return cls.from_json(text)
 
 
 def _encode_cautiously(column: Column, values: Sequence[Value], unfit: set[str] | None) -> list[list[float]]:

@@ -1,6 +1,6 @@
 """How a step fails: one sentence, to the log and to the file in which SageMaker looks for it; exit code 1.
 
-Refuses to hide bugs: only StepError becomes a sentence, anything else keeps its traceback.
+Refuses to hide bugs: only StepError and MetricError become a sentence, anything else keeps its traceback.
 """
 
 import os
@@ -8,14 +8,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from sagemaker_project_runtime.job import StepError, TrainingError
+from sagemaker_project_runtime.steps.known_metrics import MetricError
+
+__all__ = ["ConfigurationError", "DataError", "EvaluationError", "StepError", "TrainingError", "run"]
+
 OUTPUT_DIR = "/opt/ml/output"
 MESSAGE = "message"  # processing jobs: becomes DescribeProcessingJob's ExitMessage
 FAILURE = "failure"  # training jobs: becomes DescribeTrainingJob's FailureReason
 LIMIT = 1024  # bytes that SageMaker keeps of either
-
-
-class StepError(Exception):
-    """A step cannot go on: what was wrong, where, and what to do."""
 
 
 class DataError(StepError):
@@ -26,10 +27,6 @@ class ConfigurationError(StepError):
     """The configuration does not fit the data; lists every problem."""
 
 
-class TrainingError(StepError):
-    """The training job's hyperparameters or channels cannot be used."""
-
-
 class EvaluationError(StepError):
     """The model cannot be judged on the test rows."""
 
@@ -38,7 +35,7 @@ def run(step: Callable[[], object], file: str = MESSAGE) -> int:
     """Run a step's body; the exit code of the process. `file`: where in SM_OUTPUT_DIR a failure is reported."""
     try:
         step()
-    except StepError as error:
+    except (StepError, MetricError) as error:
         sentence = str(error)
         print(f"{type(error).__name__}: {sentence}", file=sys.stderr, flush=True)
         _report(sentence, Path(os.environ.get("SM_OUTPUT_DIR", OUTPUT_DIR)) / file)

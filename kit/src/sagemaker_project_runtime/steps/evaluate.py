@@ -1,7 +1,8 @@
 """Judge a trained model on raw test rows, through the same handler that will serve it, and the champion beside it.
 
-Writes evaluation/ (evaluation.json, gate.json) and contract/ (interface.py). Baselines, bias and attribution are steps
-of their own: they read the same inputs. A champion that cannot score these rows does not stop the challenger.
+Writes evaluation/ (evaluation.json, gate.json, model.json) and contract/ (interface.py). Baselines, bias and
+attribution are steps of their own: they read the same inputs. A champion that cannot score these rows does not stop
+the challenger.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -24,8 +26,8 @@ from sagemaker_project_runtime.serving.inference import Model, Refusal, input_fn
 from sagemaker_project_runtime.serving.payload import CSV
 from sagemaker_project_runtime.serving.transformation import Target, TransformationError
 from sagemaker_project_runtime.serving.values import category, number, shown
-from sagemaker_project_runtime.steps import champion, errors, gate, interface, metrics
-from sagemaker_project_runtime.steps.errors import EvaluationError
+from sagemaker_project_runtime.steps import champion, errors, gate, interface, known_metrics, metrics
+from sagemaker_project_runtime.steps.errors import EvaluationError, TrainingError
 from sagemaker_project_runtime.steps.gate import Bar, Champion
 
 ARCHIVE = "model.tar.gz"
@@ -83,20 +85,40 @@ def as_csv(rows: Sequence[Sequence[str]]) -> bytes:
     return text.getvalue().encode("utf-8")
 
 
-def load(directory: Path) -> Model:
-    """The model in the folder's model.tar.gz. Raises EvaluationError when there is none that this project trained."""
+@contextmanager
+def unpacked(directory: Path) -> Iterator[Path]:
+    """What is in the folder's model.tar.gz. Raises EvaluationError when there is none that can be unpacked safely."""
     archive = directory / ARCHIVE
     if not archive.is_file():
         raise EvaluationError(f"{directory} holds no {ARCHIVE}: it must be the folder with a training job's model.")
     with tempfile.TemporaryDirectory() as folder:
         try:
             with tarfile.open(archive) as tar:
-                tar.extractall(folder, filter="data")
-            return model_fn(folder)
+                _extract(tar, Path(folder))
         except (tarfile.TarError, EOFError, OSError) as error:
             raise EvaluationError(f"{archive.name} cannot be unpacked: {error}.") from error
-        except (TransformationError, ValueError) as error:
-            raise EvaluationError(str(error)) from error
+        yield Path(folder)
+
+
+def load(folder: Path) -> Model:
+    """The unpacked model. Raises EvaluationError when it is none that this project trained."""
+    try:
+        return model_fn(str(folder))
+    except (TransformationError, TrainingError) as error:
+        raise EvaluationError(str(error)) from error
+
+
+def _extract(tar: tarfile.TarFile, folder: Path) -> None:
+    """Only what stays inside `folder`. tarfile learnt to see to that in Python 3.11.4; Debian 12 has 3.11.2."""
+    if hasattr(tarfile, "data_filter"):
+        tar.extractall(folder, filter="data")
+        return
+    for member in tar.getmembers():
+        inside = (folder / member.name).resolve().is_relative_to(folder.resolve())
+        if not inside or not (member.isfile() or member.isdir()):
+            raise tarfile.TarError(f"{member.name!r} leads outside the folder, or is no plain file")
+        member.mode &= 0o755
+    tar.extractall(folder)  # noqa: S202 - seen to above
 
 
 def score(model: Model, test: RawRows) -> NDArray[np.float64]:
@@ -124,28 +146,47 @@ def judge_champion(
     if not (directory / ARCHIVE).is_file():
         return Champion(present=False)
     try:
-        answers = champion.ask(directory / ARCHIVE, test.payloads())
-        _check_same_task(answers.target, target)
-        if answers.scores is None:
-            raise EvaluationError(_refused(answers.refusal["body"], answers.refusal["error"]))
-        found = metrics.values(target.problem_type, labels, answers.scores)
+        with unpacked(directory) as folder:
+            found = metrics.values(target.problem_type, labels, _scores_of_champion(folder, target, test))
         return Champion(present=True, value=found[metric])
     except EvaluationError as error:
         return Champion(present=True, reason=str(error))
 
 
-def _check_same_task(theirs: dict[str, Any], challenger: Target) -> None:
-    ours = {"name": challenger.name, "problem_type": challenger.problem_type, "classes": list(challenger.classes)}
-    for what, mine in ours.items():
-        if theirs[what] != mine:
-            raise EvaluationError(f"its target's {what} is {shown(theirs[what])}, the new model's is {shown(mine)}")
+def _scores_of_champion(folder: Path, challenger: Target, test: RawRows) -> NDArray[np.float64]:
+    """Its scores for the same question; by its own code where that is not ours."""
+    if champion.has_our_code(folder):
+        model = load(folder)
+        _check_same_task(_named(model.transformation.target), challenger)
+        return score(model, test)
+    answers = champion.ask(folder, test.payloads())
+    _check_same_task(answers.target, challenger)
+    if answers.scores is None:
+        raise EvaluationError(_refused(answers.refusal["body"], answers.refusal["error"]))
+    return answers.scores
+
+
+def _check_same_task(standing: dict[str, Any], challenger: Target) -> None:
+    for what, ours in _named(challenger).items():
+        if standing[what] != ours:
+            raise EvaluationError(f"its target's {what} is {shown(standing[what])}, the new model's is {shown(ours)}")
+
+
+def _named(target: Target) -> dict[str, Any]:
+    return {"name": target.name, "problem_type": target.problem_type, "classes": list(target.classes)}
 
 
 def evaluate(
     model_dir: Path, test_dir: Path, champion_dir: Path, bar: Bar, output: Path
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Write evaluation/ and contract/ into `output`; returns evaluation.json and gate.json. Raises EvaluationError."""
-    model, test = load(model_dir), RawRows.find(test_dir)
+    with unpacked(model_dir) as folder:
+        return _judge(load(folder), RawRows.find(test_dir), champion_dir, bar, output)
+
+
+def _judge(
+    model: Model, test: RawRows, champion_dir: Path, bar: Bar, output: Path
+) -> tuple[dict[str, Any], dict[str, Any]]:
     target = model.transformation.target
     _check_metric(target.problem_type, bar.metric)
     labels, scores = test.labels(target), score(model, test)
@@ -154,16 +195,17 @@ def evaluate(
     if bar.metric not in values:
         raise EvaluationError(f"{bar.metric} is undefined on the {len(labels)} test rows: they need more variety.")
     guess = metrics.constant_guesses(target.problem_type, labels).get(bar.metric)
-    rival = judge_champion(champion_dir, target, test, labels, bar.metric)
-    verdict = gate.decide(target.problem_type, bar, values[bar.metric]["value"], guess, rival)
+    standing = judge_champion(champion_dir, target, test, labels, bar.metric)
+    verdict = gate.decide(target.problem_type, bar, values[bar.metric]["value"], guess, standing)
     _write(output / "evaluation" / "evaluation.json", found)
     _write(output / "evaluation" / "gate.json", verdict)
+    _write(output / "evaluation" / "model.json", model.framework._asdict())
     _write_contract(model, test, output / "contract")
     return found, verdict
 
 
 def _check_metric(problem_type: str, metric: str) -> None:
-    allowed = metrics.METRICS[problem_type]
+    allowed = known_metrics.names(problem_type)
     if metric not in allowed:
         raise EvaluationError(f"metric {metric!r} does not judge a {problem_type} model: choose {', '.join(allowed)}.")
 

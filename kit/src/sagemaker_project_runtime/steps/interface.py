@@ -14,7 +14,7 @@ from typing import Any
 
 from sagemaker_project_runtime.serving.inference import Model, Refusal, input_fn, output_fn, predict_fn
 from sagemaker_project_runtime.serving.payload import CONTENT_TYPES, JSONLINES
-from sagemaker_project_runtime.serving.transformation import Categorical, Column, Date, Target, Transformation
+from sagemaker_project_runtime.serving.transformation import Categorical, Column, Date, Raw, Target, Transformation
 from sagemaker_project_runtime.serving.values import Value, category, number
 from sagemaker_project_runtime.steps.errors import EvaluationError
 
@@ -28,7 +28,7 @@ def schema(transformation: Transformation) -> dict[str, Any]:
         "version": 1,
         "content_types": list(CONTENT_TYPES),
         "problem_type": transformation.target.problem_type,
-        "input": [_input(column) for column in transformation.columns],
+        "input": [_input(column) for column in transformation.inputs],
         "ignored": sorted(transformation.known - set(transformation.names)),
         "output": _output(transformation.target),
     }
@@ -42,6 +42,8 @@ def _input(column: Column) -> dict[str, Any]:
         return entry | {"categories": list(column.categories), "other": column.other}
     if isinstance(column, Date):
         entry["formats"] = list(column.formats)
+    if isinstance(column, Raw):
+        return entry
     return entry | {"min": column.minimum, "max": column.maximum}
 
 
@@ -58,7 +60,7 @@ def _output(target: Target) -> list[dict[str, Any]]:
 
 def record(row: dict[str, str], transformation: Transformation) -> Record:
     """A raw row as a caller would send it: only the model's columns, numbers as numbers, missing as null."""
-    return {column.name: _cell(column, row[column.name]) for column in transformation.columns}
+    return {column.name: _cell(column, row[column.name]) for column in transformation.inputs}
 
 
 def _cell(column: Column, cell: str) -> Value:

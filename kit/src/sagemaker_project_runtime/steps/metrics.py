@@ -13,17 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-FAMILIES = {
-    "binary": "binary_classification_metrics",
-    "multiclass": "multiclass_classification_metrics",
-    "regression": "regression_metrics",
-}
-MINIMIZED = frozenset({"rmse", "mae", "mse"})
-METRICS = {
-    "binary": ("auc", "f1", "accuracy", "precision", "recall"),
-    "multiclass": ("accuracy", "weighted_f1", "weighted_precision", "weighted_recall"),
-    "regression": ("rmse", "mae", "mse", "r2"),
-}
+from sagemaker_project_runtime.steps.known_metrics import FAMILIES, OWN_FILE, Metric, MetricError, is_minimized, own
+
+__all__ = ["FAMILIES", "Labels", "Metric", "MetricError", "Scores"]  # what model_build/evaluate.py imports
+
 F_SCORES = {"f0_5": 0.5, "f1": 1.0, "f2": 2.0}
 CURVE_POINTS = 200
 SAMPLES, SHARE, ENOUGH_ROWS = 5, 0.8, 200
@@ -34,12 +27,32 @@ Values = dict[str, float]
 
 
 def direction(metric: str) -> str:
-    return "minimize" if metric in MINIMIZED else "maximize"
+    return "minimize" if is_minimized(metric) else "maximize"
 
 
 def values(problem_type: str, labels: Labels, scores: Scores) -> Values:
-    """Every metric that is one number. Labels are class positions, or numbers; scores as the handler gives them."""
-    return _VALUES[problem_type](labels, scores)
+    """Every metric that is one number, the team's own among them. Raises MetricError.
+
+    Labels are class positions, or numbers; scores as the handler gives them.
+    """
+    return _VALUES[problem_type](labels, scores) | _own_values(problem_type, labels, scores)
+
+
+def _own_values(problem_type: str, labels: Labels, scores: Scores) -> Values:
+    found: Values = {}
+    for name, metric in own(problem_type).items():
+        try:
+            value = float(metric.compute(labels.copy(), scores.copy()))
+        except Exception as error:
+            raise MetricError(
+                f"Metric {name!r} of {OWN_FILE} failed on {len(labels)} rows: {type(error).__name__}: {error}. "
+                "Correct it, or let it return nan where it is undefined."
+            ) from error
+        if np.isinf(value):
+            raise MetricError(f"Metric {name!r} of {OWN_FILE} is infinite on {len(labels)} rows: return nan there.")
+        if not np.isnan(value):
+            found[name] = value
+    return found
 
 
 def evaluation(problem_type: str, labels: Labels, scores: Scores, classes: tuple[str, ...]) -> dict[str, Any]:
@@ -61,16 +74,18 @@ def evaluation(problem_type: str, labels: Labels, scores: Scores, classes: tuple
 def constant_guesses(problem_type: str, labels: Labels) -> Values:
     """For each metric the best that always answering the same could reach on these rows."""
     if problem_type == "regression":
-        mean, median = np.full(len(labels), labels.mean()), np.full(len(labels), np.median(labels))
-        return _regression(labels, mean) | {"mae": _regression(labels, median)["mae"]}
-    if problem_type == "binary":
-        candidates = [_binary(labels, np.full(len(labels), guess)) for guess in (0.0, 1.0)]
+        answers = [np.full(len(labels), labels.mean()), np.full(len(labels), np.median(labels))]
+    elif problem_type == "binary":
+        answers = [np.full(len(labels), guess) for guess in (0.0, 1.0)]
     else:
         counts = np.bincount(labels.astype(np.int64))
-        most_frequent = np.eye(len(counts))[counts.argmax()]  # best by every one of these metrics
-        candidates = [_multiclass(labels, np.broadcast_to(most_frequent, (len(labels), len(counts))))]
+        most_frequent = np.eye(len(counts))[counts.argmax()]  # best by every one of the kit's metrics
+        answers = [np.broadcast_to(most_frequent, (len(labels), len(counts)))]
+    candidates = [values(problem_type, labels, answer) for answer in answers]
     rates = ("true_positive_rate", "true_negative_rate", "false_positive_rate", "false_negative_rate")
-    return {name: max(one[name] for one in candidates) for name in candidates[0] if name not in rates}
+    common = [name for name in candidates[0] if name not in rates and all(name in one for one in candidates)]
+    best = {"minimize": min, "maximize": max}
+    return {name: best[direction(name)](one[name] for one in candidates) for name in common}
 
 
 def _deviations(problem_type: str, labels: Labels, scores: Scores) -> Values:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC
+from itertools import compress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -23,6 +24,7 @@ from sagemaker_project_runtime.serving.transformation import Column, Dropped, Tr
 from sagemaker_project_runtime.serving.values import DATE_FORMATS, moment, number, shown
 from sagemaker_project_runtime.steps import errors, profile, split, table
 from sagemaker_project_runtime.steps.configuration import Configuration
+from sagemaker_project_runtime.steps.derivation import Derivation
 from sagemaker_project_runtime.steps.errors import DataError
 from sagemaker_project_runtime.steps.profile import Profile
 from sagemaker_project_runtime.steps.table import Table
@@ -131,23 +133,28 @@ def fit(source: Table, configuration: Configuration, target: TargetColumn, parts
     named = dict.fromkeys(configuration.numeric, "numeric") | dict.fromkeys(configuration.categorical, "categorical")
     skipped = (configuration.target, *configuration.drop)
     profiles = {name: Profile(name, named.get(name) == "categorical") for name in source.header if name not in skipped}
+    own = Derivation.of(source, configuration)
     for chunk in source.chunks():
         training = parts[chunk.start : chunk.start + len(chunk.rows)] == split.TRAIN
+        for name, cells in own.columns(chunk).items() if own else ():
+            profiles.setdefault(name, Profile(name)).add(list(compress(cells, training.tolist())))
         rows = [row for row, wanted in zip(chunk.rows, training.tolist(), strict=True) if wanted]
         for name, cells in zip(source.header, zip(*rows, strict=True), strict=False):
             if name in profiles:
                 profiles[name].add(cells)
     decided = profile.fit(profiles.values(), named, configuration.time_column)
+    if own:
+        decided = own.keep_what_is_read(decided, profiles)
     columns = tuple(column for column in decided if not isinstance(column, Dropped))
     dropped = [Dropped(name, "unknown", BY_CONFIGURATION) for name in configuration.drop]
     dropped += [column for column in decided if isinstance(column, Dropped)]
-    if not columns:
+    if not any(column.features() for column in columns):
         reasons = "; ".join(f"{column.name}: {column.reason}" for column in dropped[:10])
         raise DataError(f"{source.path.name} leaves no column to learn from ({reasons or 'there is only the target'}).")
     notes = {column.name: profile.note(profiles[column.name], column) for column in columns}
-    return Fitted(
-        Transformation(target.target, columns, tuple(dropped)), {name: text for name, text in notes.items() if text}
-    )
+    derived = tuple(column.name for column in columns if own and column.name in own.names)
+    transformation = Transformation(target.target, columns, tuple(dropped), derived)
+    return Fitted(transformation, {name: text for name, text in notes.items() if text})
 
 
 # --- third reading: write --------------------------------------------------------------------------------------------
@@ -213,7 +220,7 @@ def summarize(
     """What was read and what became of it, for people and for the steps that follow."""
     rows = {"total": len(parts)} | {name: int((parts == part).sum()) for part, name in split.NAMES.items()}
     rows["dropped_missing_target"] = int(target.missing.sum())
-    columns = [_describe(name, fitted, unfit) for name in source.header]
+    columns = [_describe(name, fitted, unfit) for name in (*source.header, *fitted.transformation.derived)]
     return {
         "data_sha256": table.sha256(source.path),
         "file": source.path.name,
@@ -228,7 +235,8 @@ def _describe(name: str, fitted: Fitted, unfit: set[str]) -> dict[str, Any]:
     transformation = fitted.transformation
     kept: dict[str, Column] = {column.name: column for column in transformation.columns}
     if name in kept:
-        entry = {"name": name, "role": "feature", "kind": kept[name].kind}
+        role = "derived" if name in transformation.derived else "feature" if kept[name].features() else "read"
+        entry = {"name": name, "role": role, "kind": kept[name].kind}
         text = fitted.notes.get(name) or ("values that do not fit count as missing" if name in unfit else None)
         return entry | ({"note": text} if text else {})
     for column in transformation.dropped:

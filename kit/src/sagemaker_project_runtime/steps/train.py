@@ -1,7 +1,7 @@
-"""Train one XGBoost model in script mode and pack it with everything its endpoint needs.
+"""Train the team's model (model_build/model.py) in script mode and pack it with everything its endpoint needs.
 
-Hyperparameters that it does not know go to xgb.train as they are. It refuses objectives whose output the serving
-handler could not tell apart from probabilities. Same data, same hyperparameters, same machine: the same model.
+It knows no framework: hyperparameters go to the team's `train` as they are. It refuses a model that would not answer
+as an endpoint must (serving/seam.py). Same data, same hyperparameters, same machine: the same model.
 """
 
 import argparse
@@ -13,43 +13,29 @@ import shutil
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sagemaker_project_runtime.serving.booster import xgb
-from sagemaker_project_runtime.serving.inference import MODEL_FILE
-from sagemaker_project_runtime.serving.transformation import Target, Transformation, TransformationError
+from sagemaker_project_runtime.job import Curves, Job, Rows
+from sagemaker_project_runtime.serving import seam, wheels
+from sagemaker_project_runtime.serving.inference import FRAMEWORK_FILE
+from sagemaker_project_runtime.serving.transformation import Transformation, TransformationError
 from sagemaker_project_runtime.steps import errors
 from sagemaker_project_runtime.steps.errors import TrainingError
 
-# The last metric decides when to stop: log loss, because a model that stops on a lucky AUC is badly calibrated.
-DEFAULTS: dict[str, dict[str, Any]] = {
-    "binary": {"objective": "binary:logistic", "eval_metric": ["auc", "logloss"]},
-    "multiclass": {"objective": "multi:softprob", "eval_metric": "mlogloss"},
-    "regression": {"objective": "reg:squarederror", "eval_metric": "rmse"},
-}
 RUNTIME = Path(__file__).resolve().parents[1]
 TEAM = "model_build"  # the package of the team's own modules, beside this one
 CURVE = "learning_curve.json"
 NOT_FOR_SERVING = ("train.py", "__init__.py")
 NEEDS_THE_SDK = "pipeline.py"
-
-Curves = dict[str, dict[str, list[float]]]
-
-
-@dataclass(frozen=True)
-class Data:
-    """Features (rows, features) and labels (rows,) of one channel."""
-
-    features: NDArray[np.float32]
-    labels: NDArray[np.float32]
+CHANNELS = ("train", "validation", "transformation")
 
 
-def read(channel: Path) -> Data:
+def read(channel: Path) -> Rows:
     """The one CSV file of a channel, as preprocess wrote it: header, label first. Raises TrainingError."""
     files = sorted(channel.glob("*.csv")) if channel.is_dir() else []
     if len(files) != 1:
@@ -63,7 +49,7 @@ def read(channel: Path) -> Data:
             table: NDArray[np.float32] = np.loadtxt(file, dtype=np.float32, delimiter=",", ndmin=2)
     if not len(table):
         raise TrainingError(f"{files[0].name} holds no rows: give the split a larger share.")
-    return Data(np.ascontiguousarray(table[:, 1:]), table[:, 0].copy())
+    return Rows(np.ascontiguousarray(table[:, 1:]), table[:, 0].copy())
 
 
 def read_transformation(channel: Path) -> Transformation:
@@ -73,59 +59,47 @@ def read_transformation(channel: Path) -> Transformation:
         raise TrainingError(f"Channel transformation: {error}") from error
 
 
-def parameters(target: Target, train: Data, given: dict[str, Any]) -> dict[str, Any]:
-    """XGBoost's parameters: those given over the defaults of the problem type. Raises TrainingError."""
-    defaults = DEFAULTS[target.problem_type]
-    merged: dict[str, Any] = {"seed": 0, "tree_method": "hist", "nthread": _threads(), **defaults, **given}
-    if target.classes and merged["objective"] != defaults["objective"]:
-        raise TrainingError(
-            f"Hyperparameter objective is {merged['objective']!r}: a {target.problem_type} model needs "
-            f"{defaults['objective']!r}, because it answers with probabilities."
-        )
-    if target.problem_type == "multiclass":
-        merged["num_class"] = len(target.classes)
-    if merged.get("scale_pos_weight") == "auto":
-        positive = float(train.labels.sum())
-        merged["scale_pos_weight"] = (len(train.labels) - positive) / positive
-    return merged
+class LearningCurve:
+    """What the team's model reports: each metric by round, and the round that was kept."""
+
+    def __init__(self) -> None:
+        self.curves: Curves = {}
+        self.best = 0
+
+    def report(self, curves: Curves, best_round: int) -> None:
+        self.curves = {
+            name: {metric: [float(value) for value in curve] for metric, curve in one.items()}
+            for name, one in curves.items()
+        }
+        self.best = int(best_round)
+
+    def write(self, directory: Path) -> None:
+        """{"best_iteration", "train": {metric: […]}, "validation": {…}}; a metric that is undefined becomes null."""
+        directory.mkdir(parents=True, exist_ok=True)
+        finite = {
+            name: {metric: [value if np.isfinite(value) else None for value in curve] for metric, curve in one.items()}
+            for name, one in self.curves.items()
+        }
+        document = {"best_iteration": self.best, **finite}
+        (directory / CURVE).write_text(json.dumps(document, allow_nan=False) + "\n", encoding="utf-8")
+
+    def objective(self, metric: str) -> str | None:
+        """The line that a search for hyperparameters reads, in the form for which AWS's own images are registered:
+        .*\\[[0-9]+\\].*#011validation-auc:(\\S+), where #011 is a tab. None when the model reports no such curve.
+        """
+        curve = self.curves.get("validation", {}).get(metric)
+        return f"[{self.best}]\tvalidation-{metric}:{curve[min(self.best, len(curve) - 1)]:.6f}" if curve else None
 
 
-def _threads() -> int:
-    return int(os.environ.get("SM_NUM_CPUS") or os.cpu_count() or 1)
-
-
-def fit(
-    train: Data, validation: Data, feature_types: list[str], params: dict[str, Any], rounds: int, patience: int
-) -> tuple[Any, Curves]:
-    """The booster at its best round on the validation rows, and each metric by round. Raises TrainingError."""
-    matrix = xgb.QuantileDMatrix(train.features, train.labels, feature_types=feature_types)
-    held_out = xgb.QuantileDMatrix(validation.features, validation.labels, feature_types=feature_types, ref=matrix)
-    curves: Curves = {}
-    stop = [xgb.callback.EarlyStopping(rounds=patience, save_best=True)] if patience > 0 else []
-    try:
-        booster = xgb.train(
-            params,
-            matrix,
-            num_boost_round=rounds,
-            evals=[(matrix, "train"), (held_out, "validation")],
-            evals_result=curves,
-            callbacks=stop,
-            verbose_eval=max(1, rounds // 10),
-        )
-    except (xgb.core.XGBoostError, ValueError, TypeError) as error:
-        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise TrainingError(f"XGBoost refuses these hyperparameters: {reason.strip()[:300]}") from error
-    return booster, {
-        name: {metric: list(map(float, curve)) for metric, curve in one.items()} for name, one in curves.items()
-    }
-
-
-def pack(booster: Any, transformation: Transformation, curves: Curves, model_dir: Path) -> None:
-    """Write what model.tar.gz is made of: model, transformation, learning curve, and the code that serves it."""
+def pack(team: ModuleType, model: Any, transformation: Transformation, model_dir: Path) -> None:
+    """Write what model.tar.gz is made of: model, transformation, framework, and the code that serves it."""
     model_dir.mkdir(parents=True, exist_ok=True)
-    booster.save_model(model_dir / MODEL_FILE)
+    seam.call(team.save, model, model_dir)
+    if not any(model_dir.iterdir()):
+        raise TrainingError(f"save in {seam.FILE} wrote nothing into the folder that it was given.")
     transformation.save(model_dir)
-    write_curves(curves, booster, model_dir)
+    framework = seam.framework(team)._asdict()
+    (model_dir / FRAMEWORK_FILE).write_text(json.dumps(framework) + "\n", encoding="utf-8")
     for name, file in serving_code().items():
         target = model_dir / "code" / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -138,30 +112,12 @@ def serving_code() -> dict[str, Path]:
     files = {file.name: file for file in sorted(entry_points) if file.name not in NOT_FOR_SERVING}
     for folder in (RUNTIME, RUNTIME / "serving"):
         files |= {file.relative_to(RUNTIME.parent).as_posix(): file for file in sorted(folder.glob("*.py"))}
+    files |= {f"{wheels.FOLDER}/{file.name}": file for file in (RUNTIME.parent / wheels.FOLDER).glob("*.whl")}
     team = importlib.util.find_spec(TEAM)
     for place in (team.submodule_search_locations or ()) if team else ():
         modules = (file for file in sorted(Path(place).rglob("*.py")) if file.name != NEEDS_THE_SDK)
         files |= {f"{TEAM}/{file.relative_to(place).as_posix()}": file for file in modules}
     return files
-
-
-def write_curves(curves: Curves, booster: Any, directory: Path) -> None:
-    """{"best_iteration", "train": {metric: […]}, "validation": {…}}; a metric that is undefined becomes null."""
-    directory.mkdir(parents=True, exist_ok=True)
-    finite = {
-        name: {metric: [value if np.isfinite(value) else None for value in curve] for metric, curve in one.items()}
-        for name, one in curves.items()
-    }
-    document = {"best_iteration": booster.num_boosted_rounds() - 1, **finite}
-    (directory / CURVE).write_text(json.dumps(document, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def best_line(curves: Curves, booster: Any) -> list[str]:
-    """One line a metric, at the best round: what SageMaker's tuning reads as its objective."""
-    best = booster.num_boosted_rounds() - 1
-    return [
-        f"validation-{metric}={curve[min(best, len(curve) - 1)]:.6f}" for metric, curve in curves["validation"].items()
-    ]
 
 
 def read_hyperparameters(words: Sequence[str]) -> dict[str, Any]:
@@ -193,35 +149,57 @@ def _directory(variable: str, path: str) -> Path:
 
 
 def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, dict[str, Any]]:
-    parser = argparse.ArgumentParser(description="Train an XGBoost model.", allow_abbrev=False)
-    parser.add_argument("--num_round", "--num_boost_round", type=float, default=300)
-    parser.add_argument("--early_stopping_rounds", type=float, default=20, help="0: never stop early")
-    parser.add_argument("--train", type=Path, default=_directory("SM_CHANNEL_TRAIN", "/opt/ml/input/data/train"))
-    parser.add_argument(
-        "--validation", type=Path, default=_directory("SM_CHANNEL_VALIDATION", "/opt/ml/input/data/validation")
-    )
-    parser.add_argument(
-        "--transformation",
-        type=Path,
-        default=_directory("SM_CHANNEL_TRANSFORMATION", "/opt/ml/input/data/transformation"),
-    )
+    parser = argparse.ArgumentParser(description="Train the model of model_build/model.py.", allow_abbrev=False)
+    for name in CHANNELS:
+        folder = _directory(f"SM_CHANNEL_{name.upper()}", f"/opt/ml/input/data/{name}")
+        parser.add_argument(f"--{name}", type=Path, default=folder)
     parser.add_argument("--model_dir", type=Path, default=_directory("SM_MODEL_DIR", "/opt/ml/model"))
     parser.add_argument("--output_data_dir", type=Path, default=_directory("SM_OUTPUT_DATA_DIR", "/opt/ml/output/data"))
     known, rest = parser.parse_known_args(arguments)
     return known, read_hyperparameters(rest)
 
 
+def make_job(
+    options: argparse.Namespace, given: dict[str, Any], transformation: Transformation, curve: LearningCurve
+) -> Job:
+    """Everything that the team's `train` gets."""
+    hosts = tuple(json.loads(os.environ.get("SM_HOSTS") or "null") or ("algo-1",))
+    target = transformation.target
+    return Job(
+        train=read(options.train),
+        validation=read(options.validation),
+        feature_names=tuple(feature.name for feature in transformation.features),
+        feature_types=tuple(transformation.feature_types),
+        problem_type=target.problem_type,
+        classes=target.classes,
+        hyperparameters=given,
+        threads=int(os.environ.get("SM_NUM_CPUS") or os.cpu_count() or 1),
+        checkpoints=_directory("SM_CHECKPOINT_DIR", "/opt/ml/checkpoints"),
+        hosts=hosts,
+        rank=sorted(hosts).index(os.environ.get("SM_CURRENT_HOST", hosts[0])),
+        report=curve.report,
+    )
+
+
 def run(options: argparse.Namespace, given: dict[str, Any]) -> None:
     """The whole training job."""
-    transformation = read_transformation(options.transformation)
-    train, validation = read(options.train), read(options.validation)
-    params = parameters(transformation.target, train, given)
-    print(f"rows={len(train.labels)} features={train.features.shape[1]} parameters={json.dumps(params)}", flush=True)
-    rounds, patience = int(options.num_round), int(options.early_stopping_rounds)
-    booster, curves = fit(train, validation, transformation.feature_types, params, rounds, patience)
-    pack(booster, transformation, curves, options.model_dir)
-    write_curves(curves, booster, options.output_data_dir)
-    print("\n".join(best_line(curves, booster)), flush=True)
+    transformation, curve = read_transformation(options.transformation), LearningCurve()
+    team = seam.module(RUNTIME.parent)
+    job = make_job(options, given, transformation, curve)
+    name, version = seam.framework(team)
+    facts = f"framework={name} version={version} rows={len(job.train)} features={len(job.feature_names)}"
+    print(f"{facts} hyperparameters={json.dumps(given)}", flush=True)
+    model = seam.call(team.train, job)
+    if job.rank > 0:  # the first machine saves for all
+        return
+    pack(team, model, transformation, options.model_dir)
+    seam.prove(team, model, options.model_dir, job)
+    if curve.curves:
+        curve.write(options.model_dir)
+        curve.write(options.output_data_dir)
+    metric = getattr(team, "OBJECTIVES", {}).get(job.problem_type, ("",))[0]
+    if line := curve.objective(metric):
+        print(line, flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from kit.tests.runtime.steps.flow import Flow
+from kit.tests.waiting import PATIENCE
 from sagemaker_project_runtime.serving import app as serving
 from sagemaker_project_runtime.serving.app import Application
 from sagemaker_project_runtime.serving.inference import Model, Refusal, input_fn, model_fn, output_fn, predict_fn
@@ -133,7 +135,7 @@ def test_model_is_loaded_before_the_first_request(mixed: Flow) -> None:
 def test_server_does_not_start_without_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SM_MODEL_DIR", str(tmp_path))
     words = [sys.executable, "-m", "uvicorn", "sagemaker_project_runtime.serving.app:app", "--port", "0"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode != 0
     assert "the model cannot be loaded" in done.stderr
     assert "holds no transformation.json" in done.stderr
@@ -146,7 +148,8 @@ def test_handler_imports_neither_pandas_nor_sklearn(mixed: Flow) -> None:
         "print([name for name in ('pandas', 'sklearn', 'scipy.stats') if name in sys.modules])"
     )
     words = [sys.executable, "-c", program, str(mixed.model_dir)]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    environment = {**os.environ, "PYTHONPATH": str(mixed.model_dir / "code")}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
@@ -156,7 +159,7 @@ def test_handler_imports_neither_pandas_nor_sklearn(mixed: Flow) -> None:
 def test_threads_come_from_the_environment(mixed: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     for value, threads in (("3", "3"), ("", "1")):
         monkeypatch.setenv("OMP_NUM_THREADS", value)
-        config = json.loads(model_fn(str(mixed.model_dir)).booster.save_config())
+        config = json.loads(model_fn(str(mixed.model_dir)).estimator.save_config())
         assert config["learner"]["generic_param"]["nthread"] == threads
 
 

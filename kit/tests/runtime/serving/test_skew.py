@@ -51,7 +51,7 @@ def test_one_row_both_ways(mixed: Flow, binary: Model) -> None:
     """The first training row: its features as training read them, its prediction as xgb.predict gives it."""
     training = train.read(mixed.root / "out" / "train")
     matrix = xgb.DMatrix(training.features, feature_types=binary.transformation.feature_types)
-    expected = binary.booster.predict(matrix)
+    expected = binary.estimator.predict(matrix)
     tested = {tuple(row.values()) for row in mixed.rows("test")}
     found: list[Any] = []
     for row in sources(mixed):
@@ -77,5 +77,5 @@ def test_inplace_prediction_equals_the_matrix_path(name: str, request: Any) -> N
         if kind == "c":
             features[:, position] = random.integers(0, 4, 300)
     features[random.random(features.shape) < 0.2] = np.nan
-    expected = model.booster.predict(xgb.DMatrix(features, feature_types=types))
-    assert np.array_equal(model.booster.inplace_predict(features, validate_features=False), expected)
+    expected = model.estimator.predict(xgb.DMatrix(features, feature_types=types))
+    assert np.array_equal(model.estimator.inplace_predict(features, validate_features=False), expected)

@@ -1,6 +1,6 @@
 """The metrics once more, counted row by row and pair by pair: slow to compute, easy to see through.
 
-scikit-learn finds the same (test_metrics.py, marked slow: it takes seconds to import).
+scikit-learn finds the same (test_metrics.py, which takes seconds to import it).
 """
 
 from collections.abc import Iterable, Sequence

@@ -40,6 +40,14 @@ def challenger(tmp_path_factory: pytest.TempPathFactory) -> Flow:
     return completed(tmp_path_factory.mktemp("four"), table, config("churn", "binary"), "--num_round=10")
 
 
+@pytest.fixture
+def before_the_kit(tmp_path: Path) -> Path:
+    """The stored champion, unpacked."""
+    with tarfile.open(BEFORE_THE_KIT.archive) as tar:
+        tar.extractall(tmp_path / "before", filter="data")
+    return tmp_path / "before"
+
+
 def repacked(archive: Path, folder: Path, changes: dict[str, str]) -> Path:
     """The same model with other files in its archive; returns the folder of the new archive."""
     with tarfile.open(archive) as tar:
@@ -59,11 +67,11 @@ def judge(flow: Flow, folder: Path) -> dict[str, Any]:
     return found
 
 
-def test_a_champion_from_before_the_kit(challenger: Flow) -> None:
+def test_a_champion_from_before_the_kit(challenger: Flow, before_the_kit: Path) -> None:
     """Its area under the curve, counted pair by pair from what it answers."""
     found = judge(challenger, BEFORE_THE_KIT.folder)
     body = (challenger.root / "out" / "test" / "test.csv").read_bytes()
-    answers = champion.ask(BEFORE_THE_KIT.archive, [body])
+    answers = champion.ask(before_the_kit, [body])
     assert answers.target == {"name": "churn", "problem_type": "binary", "classes": ["No", "Yes"]}
     assert answers.scores is not None
     labels = [float(row["churn"] == "Yes") for row in challenger.rows("test")]
@@ -71,12 +79,12 @@ def test_a_champion_from_before_the_kit(challenger: Flow) -> None:
     assert found["value"] > 0.7
 
 
-def test_its_answers_are_those_of_its_contract() -> None:
+def test_its_answers_are_those_of_its_contract(before_the_kit: Path) -> None:
     rows = [json.loads(line) for line in BEFORE_THE_KIT.read("sample.jsonl").splitlines()]
     expected = [json.loads(line)["probability"] for line in BEFORE_THE_KIT.read("expected.jsonl").splitlines()]
     header = list(rows[0])
     lines = [",".join("" if row[name] is None else str(row[name]) for name in header) for row in rows]
-    answers = champion.ask(BEFORE_THE_KIT.archive, ["\n".join([",".join(header), *lines]).encode()])
+    answers = champion.ask(before_the_kit, ["\n".join([",".join(header), *lines]).encode()])
     assert answers.scores is not None
     assert answers.scores.tolist() == pytest.approx(expected, abs=1e-7)
 
@@ -106,7 +114,7 @@ def test_a_champion_of_the_last_kit_in_a_later_one(tmp_path: Path) -> None:
             "cannot answer here: ModuleNotFoundError",
         ),
         ({"code/inference.py": "raise SystemExit(3)\n"}, "cannot answer here: exit code 3"),
-        ({"transformation.json": "{}"}, "the code in its model.tar.gz cannot answer here: "),
+        ({"transformation.json": "{}"}, "its own code cannot answer here: "),
     ],
 )
 def test_a_champion_that_cannot_be_asked_stops_nobody(
@@ -126,16 +134,13 @@ def test_what_a_champion_prints_is_not_the_step_s(
 
 
 def test_an_archive_without_code(tmp_path: Path) -> None:
-    (tmp_path / "readme.txt").write_text("")
-    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
-        tar.add(tmp_path / "readme.txt", arcname="readme.txt")
     with pytest.raises(EvaluationError, match=r"holds no code/inference\.py"):
-        champion.ask(tmp_path / "model.tar.gz", [])
+        champion.ask(tmp_path, [])
 
 
-def test_a_refusal_names_the_body() -> None:
+def test_a_refusal_names_the_body(before_the_kit: Path) -> None:
     good = b"tenure,contract,monthly_charges,total_charges\n1,One year,20,20\n"
-    answers = champion.ask(BEFORE_THE_KIT.archive, [good, b"tenure\n1\n"])
+    answers = champion.ask(before_the_kit, [good, b"tenure\n1\n"])
     assert answers.scores is None
     assert answers.refusal["body"] == 1
     assert "contract" in answers.refusal["error"]

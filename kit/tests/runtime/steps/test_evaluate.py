@@ -121,6 +121,35 @@ def test_champion_on_other_data(judged: Flow, tmp_path: Path, data: Any, setting
         assert gate["champion"]["value"] > 0.5
 
 
+def changed(flow: Flow, folder: Path, **texts: str) -> Path:
+    """The flow's model with other code in its archive, as a champion: file in code/ → text."""
+    shutil.copytree(flow.model_dir, folder / "model")
+    for name, text in texts.items():
+        (folder / "model" / "code" / name.replace("__", "/")).with_suffix(".py").write_text(text, encoding="utf-8")
+    with tarfile.open(folder / "model.tar.gz", "w:gz") as archive:
+        archive.add(folder / "model", arcname=".")
+    return folder
+
+
+def test_a_champion_of_other_code_answers_with_its_own(judged: Flow, tmp_path: Path) -> None:
+    """An older kit or another framework: here one that says the opposite."""
+    text = (judged.model_dir / "code" / "model_build" / "model.py").read_text(encoding="utf-8")
+    opposite = (
+        text + "\n\nstraight = predict\n\n\ndef predict(model, features):\n    return 1 - straight(model, features)\n"
+    )
+    archive = changed(judged, tmp_path, model_build__model=opposite)
+    assert judged.evaluate("auc", 0.5, champion=archive) == 0
+    gate = judged.json("judged/evaluation/gate.json")
+    assert gate["champion"]["value"] == pytest.approx(1 - gate["value"], abs=1e-6)
+
+
+def test_a_champion_whose_own_code_fails_is_told(judged: Flow, tmp_path: Path) -> None:
+    archive = changed(judged, tmp_path, inference="import a_framework_of_yesterday\n")
+    assert judged.evaluate("auc", 0.5, champion=archive) == 0
+    reason = judged.json("judged/evaluation/gate.json")["champion"]["reason"]
+    assert "cannot answer here: ModuleNotFoundError: No module named 'a_framework_of_yesterday'" in reason
+
+
 def test_champion_that_is_no_model_of_ours(judged: Flow, tmp_path: Path) -> None:
     (tmp_path / "model.tar.gz").write_bytes(b"not an archive")
     assert judged.evaluate("auc", 0.5, champion=tmp_path) == 0

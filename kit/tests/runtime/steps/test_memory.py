@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from kit.tests.runtime.steps.flow import config
 
@@ -60,7 +59,6 @@ def peak_mb(folder: Path, rows: int) -> float:
     return int(done.stdout.split("peak ")[1]) / 1024
 
 
-@pytest.mark.slow
 def test_memory_is_bounded(tmp_path: Path) -> None:
     small, large = peak_mb(tmp_path / "small", 100_000), peak_mb(tmp_path / "large", 400_000)
     print(f"peak: {small:.0f} MB for 100 000 rows, {large:.0f} MB for 400 000")

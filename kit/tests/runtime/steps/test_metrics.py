@@ -93,7 +93,6 @@ def test_curves_as_counted() -> None:
 # --- scikit-learn takes seconds to import: not on every push
 
 
-@pytest.mark.slow
 def test_binary_equals_sklearn() -> None:
     from sklearn import metrics as sklearn
 
@@ -111,7 +110,6 @@ def test_binary_equals_sklearn() -> None:
         assert ("auc" in found) == ("auc" in expected)
 
 
-@pytest.mark.slow
 def test_multiclass_equals_sklearn() -> None:
     from sklearn import metrics as sklearn
 
@@ -125,7 +123,6 @@ def test_multiclass_equals_sklearn() -> None:
             assert [found[name] for name in names] == pytest.approx(expected)
 
 
-@pytest.mark.slow
 def test_regression_equals_sklearn() -> None:
     from sklearn import metrics as sklearn
 
@@ -137,7 +134,6 @@ def test_regression_equals_sklearn() -> None:
     assert found["r2"] == pytest.approx(sklearn.r2_score(labels, scores))
 
 
-@pytest.mark.slow
 def test_curves_equal_sklearn() -> None:
     from sklearn import metrics as sklearn
 

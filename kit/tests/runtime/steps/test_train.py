@@ -15,7 +15,7 @@ from sagemaker_project_runtime.steps import train
 def test_prints_what_tuning_reads(churn: Flow, capsys: pytest.CaptureFixture[str]) -> None:
     assert churn.train("--max_depth", "3", "--num_round", "30") == 0
     lines = capsys.readouterr().out.splitlines()
-    objectives = [re.fullmatch(r"validation-auc=([0-9.eE+-]+)", line) for line in lines]
+    objectives = [re.fullmatch(r"\[\d+\]\tvalidation-auc:(\S+)", line) for line in lines]
     assert [float(match[1]) for match in objectives if match] == [pytest.approx(0.85, abs=0.02)]
     assert sum(line.startswith("[") for line in lines) <= 12
 
@@ -23,7 +23,7 @@ def test_prints_what_tuning_reads(churn: Flow, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(("name", "metric"), [("wine", "mlogloss"), ("diabetes", "rmse")])
 def test_other_problems_print_theirs(name: str, metric: str, request: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert request.getfixturevalue(name).train("--num_round", "30") == 0
-    assert f"\nvalidation-{metric}=" in capsys.readouterr().out
+    assert f"]\tvalidation-{metric}:" in capsys.readouterr().out
 
 
 def test_same_input_same_model(churn: Flow, tmp_path: Path) -> None:
@@ -38,9 +38,12 @@ def test_same_input_same_model(churn: Flow, tmp_path: Path) -> None:
 def test_hyperparameters_pass_through(churn: Flow, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--num_round", "4", "--grow_policy", "lossguide", "--max_leaves", "5", "--scale_pos_weight", "auto"]
     assert churn.train(*words, "--_tuning_objective_metric", "x", "--sagemaker_region", "eu-west-1") == 0
-    found = json.loads(capsys.readouterr().out.split("parameters=")[1].splitlines()[0])
+    found = json.loads(capsys.readouterr().out.split("hyperparameters=")[1].splitlines()[0])
+    booster = churn.model().estimator
     assert (found["grow_policy"], found["max_leaves"]) == ("lossguide", 5)
-    assert found["scale_pos_weight"] == pytest.approx(3622 / 1309)
+    assert [tree.count("leaf=") for tree in booster.get_dump()] == [5, 5, 5, 5]
+    objective = json.loads(booster.save_config())["learner"]["objective"]["reg_loss_param"]
+    assert float(objective["scale_pos_weight"]) == pytest.approx(3622 / 1309)
     assert not any(name.startswith(("_", "sagemaker")) for name in found)
 
 
@@ -48,7 +51,7 @@ def test_learning_curve_stops_early_and_keeps_the_best(churn: Flow) -> None:
     assert churn.train("--num_round", "500", "--eta", "0.5", "--early_stopping_rounds", "5") == 0
     curve = json.loads((churn.model_dir / "learning_curve.json").read_text())
     losses = curve["validation"]["logloss"]
-    assert losses.index(min(losses)) == curve["best_iteration"] == churn.model().booster.num_boosted_rounds() - 1
+    assert losses.index(min(losses)) == curve["best_iteration"] == churn.model().estimator.num_boosted_rounds() - 1
     assert len(losses) == curve["best_iteration"] + 6
     assert curve == json.loads((churn.root / "output_data" / "learning_curve.json").read_text())
 
@@ -81,8 +84,8 @@ def test_folders_come_from_sagemaker_s_environment(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SM_CHANNEL_TRAIN", "/a")
     monkeypatch.setenv("SM_MODEL_DIR", "/b")
     options, given = train.parse(["--num_round=7", "--eta=0.3"])
-    assert (options.train, options.model_dir, options.num_round) == (Path("/a"), Path("/b"), 7)
-    assert given == {"eta": 0.3}
+    assert (options.train, options.model_dir) == (Path("/a"), Path("/b"))
+    assert given == {"num_round": 7, "eta": 0.3}
 
 
 def test_channel_reads_back_what_preprocess_wrote(churn: Flow) -> None:

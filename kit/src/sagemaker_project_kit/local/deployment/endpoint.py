@@ -31,7 +31,7 @@ from sagemaker_project_kit.local.serving.serve import listen
 from sagemaker_project_kit.local.state.atomic import now, replace_text, to_json
 
 _TICK = 0.1
-_FIRST_ORDER_SECONDS = 15.0
+_FIRST_ORDER_SECONDS = 60.0
 # Periods that are shown before the first step, and after a rollback.
 _LEAD, _TAIL = 2, 3
 Tell = Callable[[Mapping[str, Any]], None]

@@ -21,7 +21,7 @@ from typing import Any
 
 from sagemaker_project_kit.local.errors import DeployError
 
-_START_SECONDS = 20.0
+_START_SECONDS = 60.0  # as long as a model may take; it is the machine that is busy, not the endpoint that is slow
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What a step gets to run with, and how its name, its outputs and its failure are told. Runs nothing itself."""
 
+import os
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -77,11 +78,12 @@ def outputs(step_type: str, properties: Mapping[str, Any]) -> dict[str, str]:
 
 def tail(log: Path) -> list[str]:
     """The last lines of a log file."""
-    if not log.is_file():
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 16_384))
+            return file.read().decode("utf-8", "replace").splitlines()[-TAIL_LINES:]
+    except FileNotFoundError:
         return []
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 16_384))
-        return file.read().decode("utf-8", "replace").splitlines()[-TAIL_LINES:]
 
 
 def failure_reason(code: int, message: str, log: Path) -> str:

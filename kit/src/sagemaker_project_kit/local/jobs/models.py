@@ -22,9 +22,10 @@ def create(job: Job) -> Properties:
 def load(job: Job, name: str) -> dict[str, Any]:
     """The description of the model `name`. Raises StepFailed if no Model step made it."""
     path = job.runtime.models / f"{name}.json"
-    if not path.is_file():
-        raise StepFailed(f"there is no model {name!r}: no Model step has made it on this machine")
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StepFailed(f"there is no model {name!r}: no Model step has made it on this machine") from None
     return content
 
 

@@ -5,6 +5,7 @@ treated as EndOfJob, and one host runs the program whatever InstanceCount says. 
 ignored here: a step that fails locally fails for a reason that a second try would meet again.
 """
 
+import contextlib
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -70,7 +71,7 @@ def _execute(job: Job, box: Sandbox) -> None:
 def message(box: Sandbox, paths: Sequence[str]) -> str:
     """What a program left to say in the first of these files, at most the 1,024 characters that AWS keeps."""
     for path in paths:
-        if box.path(path).is_file():
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return box.path(path).read_text(encoding="utf-8", errors="replace")[:1024]
     return ""
 

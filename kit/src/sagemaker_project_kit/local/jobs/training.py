@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sagemaker_project_kit.local.errors import StepFailed
+from sagemaker_project_kit.local.jobs import images
 from sagemaker_project_kit.local.jobs.job import Job, Properties, arn, failure_reason
 from sagemaker_project_kit.local.jobs.package import unpack
 from sagemaker_project_kit.local.jobs.processes import Command
@@ -177,6 +178,7 @@ _FOLDERS = {
     "SM_OUTPUT_DIR": f"{_ML}/output",
     "SM_OUTPUT_DATA_DIR": f"{_ML}/output/data",
     "SM_MODULE_DIR": f"{_ML}/code",
+    "SM_CHECKPOINT_DIR": f"{_ML}/checkpoints",  # AWS sets none: the path is always the same there
     "SM_CURRENT_HOST": "algo-1",
     "SM_HOSTS": '["algo-1"]',
     "SM_NETWORK_INTERFACE_NAME": "eth0",
@@ -205,9 +207,12 @@ def _pack(folder: Path, archive: Path) -> None:
 
 
 def final_metrics(trial: Trial) -> list[dict[str, Any]]:
-    """The last value in the log of each of the MetricDefinitions that occurs there."""
-    definitions = (trial.arguments.get("AlgorithmSpecification") or {}).get("MetricDefinitions") or []
+    """The last value in the log of each of the image's or the job's metric definitions that occurs there."""
+    algorithm = trial.arguments.get("AlgorithmSpecification") or {}
+    definitions = images.definitions(algorithm)
     text = trial.log.read_text(encoding="utf-8", errors="replace") if definitions else ""
+    if images.is_built_in(algorithm):
+        text = text.replace("\t", images.TAB)
     found = [(entry["Name"], _last_number(entry["Regex"], text)) for entry in definitions]
     return [{"MetricName": name, "Value": value, "Timestamp": now()} for name, value in found if value is not None]
 

@@ -85,9 +85,10 @@ class Cache:
         if not self._look_up or not _enabled(step):
             return None
         path = self._path(step, arguments)
-        if not path.is_file():
+        try:
+            entry: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
             return None
-        entry: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         fresh = _fresh(entry["CompletedTime"], lifetime(step["CacheConfig"].get("ExpireAfter")))
         return entry if fresh and all(self._storage.exists(uri) for uri in entry["Outputs"].values()) else None
 

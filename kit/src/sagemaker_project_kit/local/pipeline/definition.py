@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sagemaker_project_kit.local.errors import DefinitionError, ParameterError
+from sagemaker_project_kit.local.jobs import images
 
 SUPPORTED = ("Processing", "Training", "Tuning", "Condition", "RegisterModel", "Model", "Transform", "Lambda", "Fail")
 STRATEGIES = ("Random", "Bayesian")
@@ -172,10 +173,10 @@ def _processing_problems(node: Node) -> Iterator[str]:
 
 
 def _training_problems(node: Node) -> Iterator[str]:
-    yield from _job_problems(node.name, _arguments(node.step), "HyperParameters")
+    yield from _job_problems(node.name, _arguments(node.step), "HyperParameters", {})
 
 
-def _job_problems(name: str, job: Mapping[str, Any], hyperparameters: str) -> Iterator[str]:
+def _job_problems(name: str, job: Mapping[str, Any], hyperparameters: str, tuning: Mapping[str, Any]) -> Iterator[str]:
     algorithm = job.get("AlgorithmSpecification") or {}
     if "sagemaker_program" not in (job.get(hyperparameters) or {}) and not algorithm.get("ContainerEntrypoint"):
         yield (
@@ -184,6 +185,7 @@ def _job_problems(name: str, job: Mapping[str, Any], hyperparameters: str) -> It
         )
     yield from _channel_problems(name, job.get("InputDataConfig") or [])
     yield from _metric_problems(name, algorithm.get("MetricDefinitions") or [])
+    yield from (f"Step {name!r}: {refusal}" for refusal in images.refusals(algorithm, tuning))
 
 
 def _channel_problems(name: str, channels: list[Any]) -> Iterator[str]:
@@ -216,7 +218,7 @@ def _tuning_problems(node: Node) -> Iterator[str]:
     if not isinstance(job, dict):
         yield f"Step {node.name!r} has no TrainingJobDefinition (a list of several is not supported locally)."
         return
-    yield from _job_problems(node.name, job, "StaticHyperParameters")
+    yield from _job_problems(node.name, job, "StaticHyperParameters", config)
 
 
 def _transform_problems(node: Node) -> Iterator[str]:

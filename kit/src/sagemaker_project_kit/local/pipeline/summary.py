@@ -73,7 +73,12 @@ def _success(record: RunRecord) -> Iterator[str]:
         yield f"[green]Succeeded[/green] in {record.seconds:.1f} s."
         return
     package = record.package
-    yield f"[green]Registered[/green] as version [bold]{_name(package)}[/bold] after {record.seconds:.1f} s."
+    facts = package.get("CustomerMetadataProperties") or {}
+    trained = (
+        f", trained with {facts['framework']} {facts.get('framework_version', '')}" if "framework" in facts else ""
+    )
+    name = f"[bold]{_name(package)}[/bold]"
+    yield f"[green]Registered[/green] as version {name} after {record.seconds:.1f} s{escape(trained)}."
     if package["ModelApprovalStatus"] == PENDING:
         yield "It waits for approval: [bold]make approve[/bold], then [bold]make serve[/bold]."
     else:

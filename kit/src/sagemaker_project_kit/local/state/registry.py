@@ -7,7 +7,6 @@ file. Nothing is ever deleted but hidden files that a killed writer left behind.
 
 import contextlib
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,10 +22,10 @@ from sagemaker_project_kit.local.state.atomic import (
     to_json,
     write_durably,
 )
+from sagemaker_project_kit.names import GROUP_LENGTH, is_name
 
 APPROVED, PENDING, REJECTED = "Approved", "PendingManualApproval", "Rejected"
 _ARN = "arn:aws:sagemaker:local:111111111111:model-package"
-_GROUP = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 _ABANDONED_SECONDS = 3600
 
 
@@ -76,7 +75,7 @@ class Registry:
     def register(self, request: Mapping[str, Any]) -> Package:
         """Add the next version of request["ModelPackageGroupName"]. Raises RegistryError for an unfit group name."""
         group = str(request.get("ModelPackageGroupName") or "")
-        if not _GROUP.fullmatch(group):
+        if not is_name(group, GROUP_LENGTH):
             raise RegistryError(f"The model package group name {group!r} must be 1 to 63 letters, digits and dashes.")
         folder = self.root / group
         folder.mkdir(parents=True, exist_ok=True)

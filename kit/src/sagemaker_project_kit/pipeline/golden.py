@@ -1,0 +1,49 @@
+"""The golden definition of a project: the pipeline's shape, kept in tests/ so that a change is seen and agreed to.
+
+It is written for a project of neutral names in one region, and with `@code@`, `@config@` and `@data@` in place of the
+content hashes: it depends on pipeline.py, project.toml and the kit, not on the machine, on who owns the project, on
+where it runs or on what is in the code and the data. Everything else of the definition is in it.
+"""
+
+import difflib
+from pathlib import Path
+
+from sagemaker_project_kit.pipeline import definition
+from sagemaker_project_kit.pipeline.settings import load
+from sagemaker_project_kit.pipeline.staging import Locations
+from sagemaker_project_kit.pipeline.tables import Environment, Project, Settings
+
+FILE = Path("tests") / "golden" / "definition.json"
+PROJECT = Project(name="project", owner="owner", cost_center="cost-center", region="us-east-1")
+
+
+def neutral(settings: Settings) -> Settings:
+    """The same model, built by nobody in particular on a laptop."""
+    return settings.model_copy(update={"project": PROJECT, "environment": Environment(region=PROJECT.region)})
+
+
+def current(root: Path) -> str:
+    """What the golden definition of the project in `root` must be now; the SDK writes it if its shape is new.
+
+    Raises:
+        SettingsError: project.toml is not in order.
+    """
+    settings = neutral(load(root, {}))
+    template, _ = definition.shape(settings, root / "build")
+    return definition.fill(template, settings, Locations.placeholders(settings), commit="unknown")
+
+
+def difference(root: Path) -> str:
+    """What has changed since the golden definition was agreed to, as a unified diff; empty if nothing has."""
+    file = root / FILE
+    agreed = file.read_text(encoding="utf-8") if file.is_file() else ""
+    old, new = (text.splitlines(keepends=True) for text in (agreed, current(root)))
+    return "".join(difflib.unified_diff(old, new, FILE.as_posix(), "what pipeline.py and project.toml make now"))
+
+
+def renew(root: Path) -> str:
+    """Agree to the definition as it is now; returns what that changed."""
+    changed = difference(root)
+    (root / FILE).parent.mkdir(parents=True, exist_ok=True)
+    (root / FILE).write_text(current(root), encoding="utf-8")
+    return changed

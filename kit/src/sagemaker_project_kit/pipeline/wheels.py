@@ -1,0 +1,108 @@
+"""The wheels of the dependency group job-wheels: what model.py imports and AWS's image does not carry.
+
+Each is pinned by requirements.lock with its hashes and lies in vendor/, or is fetched once into build/wheels with pip,
+for the Python and the processor of AWS's images. It refuses what is not pinned, and fetches nothing else.
+"""
+
+import hashlib
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+GROUP = "job-wheels"
+PYTHON = "312"  # of AWS's images
+# Of their Linux (Amazon Linux 2023, glibc 2.34), newest first.
+PLATFORMS = [*(f"manylinux_2_{minor}_x86_64" for minor in range(34, 4, -1)), "manylinux2014_x86_64", "linux_x86_64"]
+_PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.!+]+)")
+
+
+class WheelsError(Exception):
+    """A package of the group job-wheels cannot travel; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One requirement and the hashes that requirements.lock allows."""
+
+    name: str
+    version: str
+    hashes: frozenset[str]
+
+    def matches(self, wheel: Path) -> bool:
+        """Whether this is a wheel of it that runs in AWS's images, byte for byte as locked."""
+        name, version, *_, python, _, platform = wheel.stem.split("-")
+        right = _normalized(name) == self.name and version == self.version and (PYTHON in python or "py3" in python)
+        fits = any(one == "any" or one in PLATFORMS for one in platform.split("."))
+        return right and fits and hashlib.sha256(wheel.read_bytes()).hexdigest() in self.hashes
+
+
+def collect(root: Path) -> list[Path]:
+    """The wheel of each package of the group, fetched where it is not there yet; none without such a group.
+
+    Raises:
+        WheelsError: a requirement is no pin, is not locked, or cannot be fetched.
+    """
+    pins = read_pins(root)
+    fetched = root / "build" / "wheels"
+    missing = [pin for pin in pins if _find(pin, root / "vendor", fetched) is None]
+    if missing:
+        _fetch(missing, fetched)
+    found = [_find(pin, root / "vendor", fetched) for pin in pins]
+    return sorted(wheel for wheel in found if wheel)
+
+
+def read_pins(root: Path) -> list[Pin]:
+    """The group of pyproject.toml with the hashes of requirements.lock."""
+    try:
+        document = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    requirements = document.get("dependency-groups", {}).get(GROUP, [])
+    lock = (root / "requirements.lock").read_text(encoding="utf-8") if requirements else ""
+    return [_pin(str(requirement), lock) for requirement in requirements]
+
+
+def _pin(requirement: str, lock: str) -> Pin:
+    exact = _PIN.fullmatch(requirement.partition(";")[0].strip())
+    if exact is None:
+        raise WheelsError(f"pyproject.toml, group {GROUP}: {requirement!r} must be a pin such as lightgbm==4.7.0")
+    name, version = _normalized(exact[1]).replace("_", "-"), exact[2]
+    block = re.search(rf"(?m)^{re.escape(name)}=={re.escape(version)}\b.*\n(?:    --hash=.*\n?)+", lock)
+    if block is None:
+        raise WheelsError(f"requirements.lock does not pin {name}=={version} of the group {GROUP}: type make lock")
+    return Pin(_normalized(name), version, frozenset(re.findall(r"--hash=sha256:([0-9a-f]{64})", block[0])))
+
+
+def _normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "_", name).lower()
+
+
+def _find(pin: Pin, *folders: Path) -> Path | None:
+    wheels = (wheel for folder in folders for wheel in sorted(folder.glob("*.whl")))
+    return next((wheel for wheel in wheels if pin.matches(wheel)), None)
+
+
+def _fetch(pins: list[Pin], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    names = ", ".join(f"{pin.name}=={pin.version}" for pin in pins)
+    print(f"Fetching the wheels of {names} for AWS's image (once) …", flush=True)
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += ["--require-hashes", "--only-binary", ":all:", "--implementation", "cp", "--python-version", PYTHON]
+    command += [word for platform in PLATFORMS for word in ("--platform", platform)]
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
+        for pin in pins:
+            hashes = " ".join(f"--hash=sha256:{digest}" for digest in sorted(pin.hashes))
+            requirements.write(f"{pin.name}=={pin.version} {hashes}\n")
+        requirements.flush()
+        command += ["--dest", str(folder), "-r", requirements.name]
+        done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()[-1:] or ["pip gave no reason"]
+        raise WheelsError(
+            f"the wheels of {names} for AWS's image (Python 3.12, Linux on x86_64) cannot be fetched: {reason[0]} "
+            "Put them into vendor/ where this machine reaches no index."
+        )

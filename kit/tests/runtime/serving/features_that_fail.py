@@ -1,0 +1,3 @@
+"""A features.py that imports what is not there."""
+
+import polars_of_tomorrow  # type: ignore[import-not-found]  # noqa: F401
