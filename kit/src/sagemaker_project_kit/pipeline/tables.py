@@ -57,8 +57,8 @@ class Project(Table):
     @classmethod
     def check_tag(cls, value: str) -> str:
         """Owner and cost center become tags on every resource."""
-        if not names.TAG_VALUE.fullmatch(value):
-            raise ValueError(f"becomes an AWS tag: at most 256 {names.TAG_CHARACTERS}")
+        if value and not names.OWNER_VALUE.fullmatch(value):
+            raise ValueError(f"becomes an AWS tag: 1 to 128 {names.TAG_CHARACTERS}")
         return value
 
 
