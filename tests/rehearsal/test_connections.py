@@ -23,11 +23,11 @@ PUSH = {"branches": {"includes": ["main"]}, "filePaths": {"includes": ["model_bu
 class Provider:
     """A repository at the local host, a connection to it, and a working copy."""
 
-    def __init__(self, account: Account, folder: Path) -> None:
-        self.account, self.name = account, f"team/project-{account.id}"
+    def __init__(self, account: Account, folder: Path, name: str = "project") -> None:
+        self.account, self.name = account, f"team/{name}-{account.id}"
         self.address = f"{account.emulator.address}/provider/{self.name}"
         urlopen(Request(self.address, method="PUT"))  # noqa: S310 - our own address on loopback
-        made = account.client("codeconnections").create_connection(ProviderType="GitHub", ConnectionName="c")
+        made = account.client("codeconnections").create_connection(ProviderType="GitHub", ConnectionName=name)
         self.connection = made["ConnectionArn"]
         self.work = folder / "work"
         self.git("init", "--quiet", "--initial-branch=main", str(self.work), folder=folder)
@@ -246,8 +246,12 @@ def hosted(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Provid
 @pytest.fixture(scope="module")
 def project(company: Company, hosted: Provider) -> names.Project:
     """A project whose code is there."""
-    answers = {"RepositoryProvider": "Connection", "ConnectionArn": hosted.connection, "RepositoryId": hosted.name}
-    return company.make("Behind-A-Connection", **answers)
+    return company.make("Behind-A-Connection", **answers(hosted))
+
+
+def answers(hosted: Provider) -> dict[str, str]:
+    """What Studio's form asks about the repository."""
+    return {"RepositoryProvider": "Connection", "ConnectionArn": hosted.connection, "RepositoryId": hosted.name}
 
 
 def seeding(company: Company, project: names.Project, build: str = "") -> tuple[str, str]:
@@ -268,24 +272,29 @@ def seed_again(company: Company, project: names.Project) -> tuple[str, str]:
     return seeding(company, project, started["build"]["id"])
 
 
-def test_a_pending_connection_fails_the_seeding_with_a_sentence_and_not_the_project(
-    company: Company, hosted: Provider, project: names.Project
-) -> None:
+@pytest.fixture(scope="module")
+def pending(company: Company, hosted: Provider, project: names.Project) -> dict[str, Any]:
+    """What there was before the connection was completed."""
     status, words = seeding(company, project)
-    assert status == "FAILED"
-    assert "Nothing was pushed: the connection is PENDING." in words
-    assert f"start-build --project-name {project.build('seed')}" in words
     until(lambda: company.is_quiet(project))
-    for half in HALVES:
-        (run,) = company.runs(project, half)
-        assert (run["trigger"]["triggerType"], run["status"]) == ("CreatePipeline", "Failed")
-    assert hosted.git("ls-remote", f"{hosted.address}.git") == ""
+    runs = [(run["trigger"]["triggerType"], run["status"]) for half in HALVES for run in company.runs(project, half)]
+    return {"status": status, "words": words, "runs": runs, "refs": hosted.git("ls-remote", f"{hosted.address}.git")}
+
+
+def test_a_pending_connection_fails_the_seeding_with_a_sentence_and_not_the_project(
+    project: names.Project, pending: dict[str, Any]
+) -> None:
+    assert pending["status"] == "FAILED"
+    assert "Nothing was pushed: the connection is PENDING." in pending["words"]
+    assert f"start-build --project-name {project.build('seed')}" in pending["words"]
+    assert pending["runs"] == [("CreatePipeline", "Failed")] * len(HALVES)
+    assert pending["refs"] == ""
 
 
 @pytest.fixture(scope="module")
-def filled(company: Company, hosted: Provider, project: names.Project) -> str:
+def filled(company: Company, hosted: Provider, project: names.Project, pending: dict[str, Any]) -> str:
     """The connection is completed and the seeding started again; what that printed. The seed is checked out."""
-    seeding(company, project)
+    assert pending["refs"] == ""
     hosted.shake_hands()
     status, words = seed_again(company, project)
     assert status == "SUCCEEDED", words
@@ -302,13 +311,13 @@ def test_after_the_handshake_the_seed_is_the_first_commit_and_starts_both_halves
     company: Company, hosted: Provider, project: names.Project, filled: str
 ) -> None:
     assert f"{hosted.name} is not empty" not in filled
-    assert hosted.git("ls-tree", "-r", "--name-only", "HEAD").split() == sorted(FILES)
-    assert hosted.git("rev-list", "--count", "HEAD") == "1"
-    until(lambda: runs_of(company, project) == [2, 2] and company.is_quiet(project))
+    first = hosted.git("rev-list", "--max-parents=0", "HEAD")
+    assert hosted.git("ls-tree", "-r", "--name-only", first).split() == sorted(FILES)
+    until(lambda: min(runs_of(company, project)) >= 2 and company.is_quiet(project))
     for half in HALVES:
-        run = company.runs(project, half)[-1]
+        run = company.runs(project, half)[1]
         revision = run["sourceRevisions"][0]["revisionId"]
-        assert (run["trigger"]["triggerType"], revision) == ("WebhookV2", hosted.git("rev-parse", "HEAD"))
+        assert (run["trigger"]["triggerType"], revision) == ("WebhookV2", first)
 
 
 @pytest.mark.usefixtures("filled")
@@ -332,13 +341,13 @@ def test_a_push_starts_the_halves_that_it_concerns(
     company: Company, hosted: Provider, project: names.Project, path: str, concerned: list[str]
 ) -> None:
     until(lambda: company.is_quiet(project))
-    before = runs_of(company, project)
+    before, denied = runs_of(company, project), company.account.emulator.admin("denials")
     commit = hosted.push({path: f"changed {path}"})
     wanted = [number + (half in concerned) for half, number in zip(HALVES, before, strict=True)]
     until(lambda: runs_of(company, project) == wanted and company.is_quiet(project))
     revisions = {half: company.runs(project, half)[-1]["sourceRevisions"][0]["revisionId"] for half in HALVES}
     assert [half for half in HALVES if revisions[half] == commit] == concerned
-    assert company.account.emulator.admin("denials") == []
+    assert company.account.emulator.admin("denials") == denied
 
 
 @pytest.mark.usefixtures("filled")
@@ -352,6 +361,8 @@ def test_without_the_right_to_use_the_connection_the_seeding_fails_and_the_denia
         kept = [each for each in document["Statement"] if "UseConnection" not in str(each["Action"])]
         iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps({**document, "Statement": kept}))
     status, words = seed_again(company, project)
+    for name, document in held.items():
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
     assert status == "FAILED"
     assert f"{hosted.name} cannot be read" in words
     denied = company.account.emulator.admin("denials")[-1]
@@ -359,14 +370,19 @@ def test_without_the_right_to_use_the_connection_the_seeding_fails_and_the_denia
     assert (denied["action"], denied["resource"]) == ("codeconnections:UseConnection", hosted.connection)
 
 
-def test_deleting_the_project_leaves_the_repository_alone_and_says_so(
-    company: Company, hosted: Provider, project: names.Project
-) -> None:
+def test_deleting_the_project_leaves_the_repository_alone_and_says_so(company: Company, tmp_path: Path) -> None:
+    hosted = Provider(company.account, tmp_path, "left-alone")
+    project = company.make("Leaves-Its-Code", **answers(hosted))
+    seeding(company, project)
+    hosted.shake_hands()
+    status, words = seed_again(company, project)
+    assert status == "SUCCEEDED", words
+    hosted.git("pull", "--quiet", f"{hosted.address}.git", "main")
     before = hosted.git("ls-remote", f"{hosted.address}.git")
     done = company.end(project.name)
     kept = [(change.name, change.detail) for change in done if (change.action, change.kind) == ("keep", "repository")]
     assert kept == [(hosted.name, "the code, at the git provider")]
     assert hosted.git("ls-remote", f"{hosted.address}.git") == before
     hosted.push({"model_build/after.py": "nobody listens"})
-    status = company.account.client("codeconnections").get_connection(ConnectionArn=hosted.connection)
-    assert status["Connection"]["ConnectionStatus"] == "AVAILABLE"
+    found = company.account.client("codeconnections").get_connection(ConnectionArn=hosted.connection)
+    assert found["Connection"]["ConnectionStatus"] == "AVAILABLE"

@@ -64,7 +64,7 @@ def _environment(address: str, roles: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def execution(running: Account, roles: str, project: Path) -> dict[str, Any]:
-    """What `make train` starts, when it has ended."""
+    """What `make train` starts, when it has ended, and the packages that nobody has looked at yet."""
     environment = _environment(running.emulator.address, roles)
     command = [sys.executable, "-m", "sagemaker_project_kit.pipeline", "run", "--no-wait"]
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
@@ -80,14 +80,15 @@ def execution(running: Account, roles: str, project: Path) -> dict[str, Any]:
 
     found: dict[str, Any] = until(ended)
     steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn, MaxResults=50)["PipelineExecutionSteps"]
-    return {**found, "Steps": {step["StepName"]: step for step in steps}}
+    packages = sagemaker.list_model_packages(ModelPackageGroupName=GROUP)["ModelPackageSummaryList"]
+    return {**found, "Steps": {step["StepName"]: step for step in steps}, "Packages": packages}
 
 
 def test_every_step_succeeds_and_the_model_waits_for_approval(running: Account, execution: dict[str, Any]) -> None:
     reasons = {name: step.get("FailureReason") for name, step in execution["Steps"].items()}
     assert execution["PipelineExecutionStatus"] == "Succeeded", reasons
     assert {"Preprocess", "Train", "Evaluate", "CheckThreshold", "CheckChampion"} < set(execution["Steps"])
-    (package,) = running.client("sagemaker").list_model_packages(ModelPackageGroupName=GROUP)["ModelPackageSummaryList"]
+    (package,) = execution["Packages"]
     assert package["ModelApprovalStatus"] == "PendingManualApproval"
     described = running.client("sagemaker").describe_model_package(ModelPackageName=package["ModelPackageArn"])
     assert described["CustomerMetadataProperties"]["pipeline_execution"] == execution["PipelineExecutionArn"]

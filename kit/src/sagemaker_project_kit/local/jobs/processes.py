@@ -78,9 +78,11 @@ class Children:
         with self._lock:
             if self._stopping:
                 raise ExecutionStopped
-            process = self._warm.start(command.argv, command.env, command.cwd, log) or _open(command, log)
+            guardian = self._guardian.stdin.fileno()  # type: ignore[union-attr]
+            process = self._warm.start(command.argv, command.env, command.cwd, log, guardian) or _open(
+                command, log, guardian
+            )
             self._groups.add(process.pid)
-            self._tell(f"+{process.pid}")
             return process
 
     def _forget(self, group: int) -> None:
@@ -114,7 +116,7 @@ class Children:
         return self._stopping
 
 
-def _open(command: Command, log: int) -> "subprocess.Popen[bytes]":
+def _open(command: Command, log: int, guardian: int) -> "subprocess.Popen[bytes]":
     try:
         return subprocess.Popen(
             list(command.argv),
@@ -124,9 +126,18 @@ def _open(command: Command, log: int) -> "subprocess.Popen[bytes]":
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=lambda: _announce(guardian),
         )
     except OSError as error:
         raise StepFailed(f"cannot start {command.argv[0]!r}: {error.strerror}") from error
+
+
+def _announce(guardian: int) -> None:
+    """In the child, before it becomes the program: a run that is killed now would never tell the guardian of it."""
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    with contextlib.suppress(BrokenPipeError):
+        os.write(guardian, b"+%d\n" % os.getpid())
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 def _after(seconds: float | None, action: Callable[[], None]) -> threading.Timer:

@@ -54,15 +54,20 @@ class WarmPython:
             )
         self._ready = False
 
-    def start(self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: int) -> ForkedProgram | None:
-        """Start a program whose output goes to the open file `log`; None if it must be started in the ordinary way."""
+    def start(
+        self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: int, guardian: int | None = None
+    ) -> ForkedProgram | None:
+        """Start a program whose output goes to the open file `log`; None if it must be started in the ordinary way.
+
+        The program itself tells `guardian`, the input of guardian.py, that it is there.
+        """
         if self._process is None or not self._fits(argv, env) or not self._is_ready():
             return None
         added = {name: value for name, value in env.items() if self._environment.get(name) != value}
         order = json.dumps({"argv": argv[1:], "cwd": str(cwd), "env": added}).encode()
         ours, theirs = os.pipe()
         try:
-            socket.send_fds(self._orders, [order], [log, theirs])
+            socket.send_fds(self._orders, [order], [log, theirs, *([] if guardian is None else [guardian])])
         except OSError:  # it has ended, or the message is too long
             os.close(ours)
             return None
