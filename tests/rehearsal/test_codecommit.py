@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -288,11 +287,11 @@ def test_calls_that_name_a_pull_request_alone_act_on_its_repository(guarded: Acc
     assert api.get_pull_request(pullRequestId=number)["pullRequest"]["title"] == "Next"
     assert api.list_pull_requests(repositoryName=name)["pullRequestIds"] == [number]
     elsewhere = guarded.client("codecommit").create_pull_request(title="x", targets=target(other))["pullRequest"]
-    refusals: list[Callable[[], object]] = [
-        lambda: api.create_pull_request(title="Next", targets=target(other)),
-        lambda: api.get_pull_request(pullRequestId=elsewhere["pullRequestId"]),
-        lambda: api.update_pull_request_status(pullRequestId=number, pullRequestStatus="CLOSED"),
+    refused: list[tuple[str, dict[str, Any]]] = [
+        ("create_pull_request", {"title": "Next", "targets": target(other)}),
+        ("get_pull_request", {"pullRequestId": elsewhere["pullRequestId"]}),
+        ("update_pull_request_status", {"pullRequestId": number, "pullRequestStatus": "CLOSED"}),
     ]
-    for refused in refusals:
+    for operation, request in refused:
         with pytest.raises(ClientError, match="not authorized to perform: codecommit:"):
-            refused()
+            getattr(api, operation)(**request)

@@ -67,7 +67,7 @@ def work_of_a_team(project: Path) -> set[str]:
     return edited | {"model_build/rows.py", "data/mine.csv", "tests/test_rows.py"}
 
 
-@pytest.mark.slow
+@pytest.mark.bake
 def test_from_the_last_kit_to_this_one(repository: Path, template: Path, shell: Shell, tmp_path: Path) -> None:
     put_last_kit(repository, tmp_path / "scratch")
     shell.commit_all(repository, "the last kit")
@@ -139,7 +139,7 @@ def test_what_the_document_points_to_is_there(project_folder: Path) -> None:
             assert (project_folder / now).is_file(), now
 
 
-@pytest.mark.slow
+@pytest.mark.bake
 def test_from_before_the_kit(before_the_kit: Path, template: Path, shell: Shell, tmp_path: Path) -> None:
     """A team's project of that commit, brought over with the commands of the document and nothing else."""
     repository = Path(shutil.copytree(before_the_kit, tmp_path / "template.git"))
@@ -149,7 +149,8 @@ def test_from_before_the_kit(before_the_kit: Path, template: Path, shell: Shell,
     replace(project / "project.toml", "threshold = 0.80", "threshold = 0.75")
     shutil.copy(project / "data" / "churn.csv", project / "data" / "mine.csv")
     replace(project / "project.toml", 'source = "data/churn.csv"', 'source = "data/mine.csv"')
-    replace(project / "model_build" / "training.py", "volume_size_in_gb=30", "volume_size_in_gb=50")
+    types = ("instance_type=self.parameters.processing_instance", 'instance_type="ml.r5.2xlarge"')
+    replace(project / "model_build" / "training.py", *types)
     (project / "model_build" / "steps" / "ours.py").write_text('"""What the team added."""\n\nROWS = 7\n')
     (project / "tests" / "model_build" / "steps" / "test_ours.py").write_text(
         '"""Of the team."""\n\nfrom model_build.steps.ours import ROWS\n\n\n'
@@ -167,18 +168,21 @@ def test_from_before_the_kit(before_the_kit: Path, template: Path, shell: Shell,
     follow_the_list(project)
 
     assert not list(project.rglob("*.rej"))
-    assert "volume_size_in_gb=50" in (project / "model_build" / "pipeline.py").read_text(encoding="utf-8")
     assert not (project / "local").exists()
+    assert "ml.r5.2xlarge" in shell.do("make", "golden", folder=project)
     text = shell.do(*green.split(), folder=project)
     assert "test_ours.py" in text
     assert (project / ".local" / "registry").is_dir()
 
 
 def follow_the_list(project: Path) -> None:
-    """Of the document's points, what this team's edits need: 1, its own module is a package's; 3, its test stays."""
+    """What this team's edits need: point 1, its own module is a package's; point 5, its step, by README's recipe."""
     steps = project / "model_build" / "steps"
     assert {path.name for path in steps.iterdir()} == {"ours.py"}
     (steps / "__init__.py").write_text('"""Steps of our own."""\n')
+    (project / "model_build" / "training.py").unlink()
+    image = "        image=context.images.model,\n"
+    replace(project / "model_build" / "pipeline.py", image, f'{image}        instance_type="ml.r5.2xlarge",\n')
 
 
 def test_a_shallow_clone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
