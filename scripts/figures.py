@@ -4,6 +4,7 @@ Counted in the template folder, as git has it: a bake has the same files. Locks,
 definition, which a machine writes, count apart.
 """
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,14 +43,15 @@ def touched(project: Path = PROJECT) -> dict[str, list[str]]:
     return {recipe.title: recipe.files for recipe in recipes.read((project / "README.md").read_text(encoding="utf-8"))}
 
 
-def main() -> None:
-    """Print them, each beside its limit."""
+def main() -> int:
+    """Print them, each beside its limit; 1 if one is not met."""
     count = owned()
     print(f"A team owns {count.files} files (at most {MOST_FILES}) and {count.lines:,} lines (at most {MOST_LINES:,}),")
     print(f"beside {count.apart} files of locks, data, the kit and the golden definition.")
     for title, files in touched().items():
         print(f"{title}: {len(files)} of at most {MOST_TOUCHED} files: {', '.join(files)}")
+    return 0 if count.is_met and all(len(files) <= MOST_TOUCHED for files in touched().values()) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

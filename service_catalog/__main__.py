@@ -128,6 +128,9 @@ def _add_publish(parser: argparse.ArgumentParser) -> None:
     words = "a parameter of portfolio.yaml or stage.yaml: portfolio.ProviderName=…, stage.…, prod.…; repeatable"
     parser.add_argument("--set", action="append", default=[], metavar="STACK.KEY=VALUE", dest="values", help=words)
     parser.add_argument("--support-email", default="", metavar="ADDRESS", help="whom users of the product ask")
+    words = "put the kit's wheel into this repository of AWS CodeArtifact too"
+    parser.add_argument("--codeartifact", default="", metavar="DOMAIN/REPOSITORY", help=words)
+    parser.add_argument("--codeartifact-owner", default="", metavar="ID", help="the account of the domain (your own)")
     parser.add_argument("--uncommitted", action="store_true", help="publish changes that no commit holds too")
     _add_plan(parser)
     _add_place(parser, _publish, several=True)
@@ -198,6 +201,8 @@ def _publish(options: argparse.Namespace) -> int:
         stage_accounts=_stage_accounts(options),
         stage_ids=_by_stage(options.stage_account, "--stage-account"),
         values=_by_stack(options.values),
+        index=options.codeartifact,
+        index_owner=options.codeartifact_owner,
     )
     if note := publish.require_committed(options.uncommitted or options.plan):
         console.print(Text(note, style="yellow"))

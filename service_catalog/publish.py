@@ -5,6 +5,7 @@ at last. Everything is read and checked before anything is written, in every pla
 takes up what is there; two at once make the same.
 """
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,9 +13,11 @@ from itertools import combinations
 
 from rich.console import Console
 
+from scripts.kit import VENDOR
 from service_catalog import foundations, joiner, names, plan, seed
 from service_catalog.answers import Question
 from service_catalog.aws.account import Account
+from service_catalog.aws.packages import PACKAGE, Index
 from service_catalog.aws.stacks import PAUSE_SECONDS, Stacks
 from service_catalog.commands import command
 from service_catalog.errors import InputError, SourceError
@@ -22,12 +25,14 @@ from service_catalog.foundations import Made
 from service_catalog.kept import Kept
 from service_catalog.offering import Offering, Words
 from service_catalog.plan import Change
-from service_catalog.progress import Progress
+from service_catalog.progress import Progress, Watch
 from service_catalog.release import Place, Release, Source
 
 CATALOG, S3 = "catalog", "s3"
 # The word for "in no organization any more": not to name one keeps the one of the newest version.
 NO_ORGANIZATION = "none"
+# As CodeArtifact's API takes them.
+_INDEX = re.compile(r"[a-z][a-z0-9-]{0,48}[a-z0-9]/[A-Za-z0-9][A-Za-z0-9._-]{1,99}")
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,9 @@ class Wish:
     # Stack ("portfolio", "stage" or a stage's name) to parameters.
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     pause: float = PAUSE_SECONDS
+    # A repository of CodeArtifact that shall have the kit too: DOMAIN/REPOSITORY, and whose the domain is.
+    index: str = ""
+    index_owner: str = ""
 
     def stage_id(self, stage: str) -> str:
         """The account of a stage, empty if it is the tooling account."""
@@ -90,9 +98,28 @@ def _changes_in(account: Account, source: Source, given: Wish, made: Made) -> It
     values = _portfolio_values(account, source, wish)
     yield foundations.portfolio(account, stacks, source.portfolio, values, made).change()
     yield from _stages(account, source, wish, made)
+    yield from _index(account, wish)
     yield from offering.objects()
     yield from offering.product() if CATALOG in wish.channels else ()
     yield from offering.studio() if S3 in wish.channels else ()
+
+
+def _index(account: Account, wish: Wish) -> Iterator[Change]:
+    """The kit's wheel in the company's index, if one is named. Raises InputError, SourceError."""
+    if not wish.index:
+        return
+    domain, _, repository = wish.index.partition("/")
+    index = Index(account.client("codeartifact"), domain, repository, wish.index_owner)
+    (wheel,) = VENDOR.glob("*.whl")
+    detail = f"in CodeArtifact {index.name}: {wheel.name}"
+    if index.holds(wheel):
+        yield Change("keep", "package", PACKAGE, detail, place=account.place)
+        return
+
+    def upload(_: Watch) -> None:
+        index.upload(wheel)
+
+    yield Change("create", "package", PACKAGE, detail, upload, place=account.place)
 
 
 def find_kept(account: Account, wish: Wish) -> Kept:
@@ -171,6 +198,10 @@ def _require_values(source: Source, wish: Wish) -> None:
     for stack, values in wish.values.items():
         template = source.portfolio if stack == "portfolio" else source.stage
         problems += list(foundations.problems(template, values, f"--set {stack}."))
+    if wish.index and not _INDEX.fullmatch(wish.index):
+        problems.append(f"--codeartifact {wish.index!r} must be DOMAIN/REPOSITORY, such as example/python")
+    if wish.index_owner and not (wish.index and re.fullmatch(r"\d{12}", wish.index_owner)):
+        problems.append(f"--codeartifact-owner {wish.index_owner!r} must be the 12 digits of the account of the domain")
     if wish.organization_id:
         question = Question.from_template("--organization", source.stage.parameters["OrganizationId"])
         problems += filter(None, [question.problem(wish.organization_id)])

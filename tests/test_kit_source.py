@@ -8,7 +8,7 @@ import pytest
 from scripts.bake import bake
 from scripts.project import Project
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.bake
 
 WHERE = "import sagemaker_project_kit as k, sagemaker_project_runtime as r; print(k.__path__[0], r.__path__[0])"
 ASKS = "from importlib import metadata; print(sorted(metadata.requires('sagemaker-project-kit')))"

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from kit.tests.places import KIT, SOURCES
-from sagemaker_project_kit.names import PROJECT_NAME_LENGTH, TAG_VALUE, is_name
+from sagemaker_project_kit.names import OWNER_VALUE, PROJECT_NAME_LENGTH, is_name
 
 HOOK = KIT.parent / "hooks" / "pre_gen_project.py"
 TEXTS = [
@@ -40,8 +40,7 @@ def hook_pattern(name: str) -> re.Pattern[str]:
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_what_the_hook_accepts_the_kit_accepts(text: str) -> None:
-    if hook_pattern("TAG_VALUE").fullmatch(text):
-        assert TAG_VALUE.fullmatch(text)
+    assert bool(hook_pattern("TAG_VALUE").fullmatch(text)) == bool(OWNER_VALUE.fullmatch(text))
     if hook_pattern("SLUG").fullmatch(text) and len(text) <= PROJECT_NAME_LENGTH:
         assert is_name(text, PROJECT_NAME_LENGTH)
 

@@ -1,12 +1,13 @@
 """What a team's files import is on the kit's list, and what is on the list is there, documented, and stays a while."""
 
 import ast
-import importlib
-import inspect
+import json
 import re
+import subprocess
+import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -49,38 +50,38 @@ def test_the_recipes_import_what_is_on_the_list() -> None:
     assert not {name for line in lines for name in imported(line) if not is_allowed(name)}
 
 
-def value(name: str) -> Any:
-    """What a listed name stands for."""
-    from sagemaker_project_kit.pipeline.session import offline
+# In a process of its own: importing the SDK is for the tests of the definition to watch.
+LOOK = """
+import importlib, inspect, json, sys
+from sagemaker_project_kit.pipeline.session import offline
 
+def look(name):
     module, _, attribute = name.rpartition(".")
-    with offline():
-        return getattr(importlib.import_module(module), attribute)
-
-
-def _documentation(found: Any) -> str:
-    """A docstring that somebody wrote: those of data classes and named tuples begin with their own call."""
+    found = getattr(importlib.import_module(module), attribute, None)
     text = inspect.getdoc(found) or ""
-    return "" if text.startswith(f"{found.__name__}(") else text
+    written = not text.startswith(attribute + "(")  # those of data classes and named tuples that nobody wrote
+    return found is not None, bool(text and written) or not (inspect.isclass(found) or inspect.isfunction(found))
+
+with offline():
+    print(json.dumps({name: look(name) for name in sys.argv[1:]}))
+"""
 
 
-def test_what_is_on_the_list_is_there_and_documented() -> None:
-    undocumented = [
-        name
-        for name in sorted(listed())
-        if (inspect.isclass(found := value(name)) or inspect.isfunction(found)) and not _documentation(found)
-    ]
-    assert listed()
-    assert undocumented == []
+def look(names: Iterable[str]) -> dict[str, tuple[bool, bool]]:
+    """Name → whether it is there, and whether it is documented or only a value."""
+    command = [sys.executable, "-c", LOOK, *sorted(names)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT)
+    return {name: (there, documented) for name, (there, documented) in json.loads(done.stdout).items()}
 
 
-def test_what_the_version_before_listed_is_still_there() -> None:
+def test_what_this_version_and_the_one_before_list_is_there_and_documented() -> None:
     major, minor = map(int, MINOR.split("."))
-    files = [RELEASED / f"{major}.{each}.txt" for each in (minor - 1, minor)]
-    names = [name for file in files if file.is_file() for name in file.read_text(encoding="utf-8").split()]
-    assert names
-    for name in names:
-        value(name)
+    released = [RELEASED / f"{major}.{each}.txt" for each in (minor - 1, minor)]
+    before = {name for path in RELEASED.iterdir() if path in released for name in path.read_text("utf-8").split()}
+    found = look(listed() | before)
+    assert len(found) > 20
+    assert [name for name, (there, _) in found.items() if not there] == []
+    assert [name for name, (_, documented) in found.items() if not documented] == []
 
 
 def test_the_list_of_this_version_is_kept() -> None:

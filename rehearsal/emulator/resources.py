@@ -1,6 +1,7 @@
 """On which resource a call to a service of ours acts, and the condition keys that its policies may ask for."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -243,6 +244,8 @@ TAGGING |= {"application-autoscaling": "application-autoscaling:TagResource"}
 def tagging_actions(call: ApiCall, action: str, resource: str) -> list[tuple[str, str, dict[str, Any]]]:
     """The tagging action that a call which makes a thing with tags needs as well, with its condition keys."""
     service, _, operation = action.partition(":")
+    if service == "cloudformation":
+        return _tags_of_stack(call, operation)
     request = _body(call)
     given = request.get("Tags") or request.get("tags")
     if not given or service not in TAGGING or not operation.startswith(("Create", "Register")):
@@ -253,6 +256,21 @@ def tagging_actions(call: ApiCall, action: str, resource: str) -> list[tuple[str
     if service == "sagemaker":
         keys["sagemaker:TaggingAction"] = operation
     return [(TAGGING[service], resource, keys)]
+
+
+def _tags_of_stack(call: ApiCall, operation: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """CloudFormation's own: "Filters access by the name of a resource-mutating API action", cloudformation:CreateAction
+    of TagResource (service authorization reference). AWS's roles for Service Catalog's stacks have it for theirs
+    (AmazonSageMakerAdmin-ServiceCatalogProductsServiceRolePolicy)."""
+    sent = {name: value[0] if isinstance(value, list) else value for name, value in call.parameters.items()}
+    names = [name for name in sent if re.fullmatch(r"Tags\.member\.\d+\.Key", name)]
+    if not names or operation not in ("CreateStack", "UpdateStack", "CreateChangeSet"):
+        return []
+    keys: dict[str, Any] = {f"aws:RequestTag/{sent[name]}": sent.get(name[:-3] + "Value", "") for name in names}
+    keys |= {"aws:TagKeys": [sent[name] for name in names], "cloudformation:CreateAction": operation}
+    name = str(sent.get("StackName", "")).rpartition("stack/")[2].partition("/")[0]
+    place = f"arn:aws:cloudformation:{seams.region()}:{seams.account()}:stack/{name}/new"
+    return [("cloudformation:TagResource", place, keys)]
 
 
 def _pair(tag: dict[str, str]) -> tuple[str, str]:

@@ -4,7 +4,17 @@ from collections.abc import Callable, Iterator
 
 from tests.infrastructure import catalog, events, refusals, subjects
 from tests.infrastructure.cloudformation import Stack, Unresolvable
-from tests.infrastructure.house import endpoint, identity, operations, pipelines, project, reference, senders, text
+from tests.infrastructure.house import (
+    endpoint,
+    identity,
+    operations,
+    pipelines,
+    project,
+    reference,
+    senders,
+    support,
+    text,
+)
 
 RULES: tuple[Callable[[Stack], Iterator[str]], ...] = (
     *identity.RULES,
@@ -14,6 +24,7 @@ RULES: tuple[Callable[[Stack], Iterator[str]], ...] = (
     *pipelines.RULES,
     *senders.RULES,
     *reference.RULES,
+    *support.RULES,
 )
 
 

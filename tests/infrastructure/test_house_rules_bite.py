@@ -7,7 +7,7 @@ import pytest
 
 from tests.infrastructure import catalog, events, subjects
 from tests.infrastructure.cloudformation import Stack
-from tests.infrastructure.house import identity, operations, project, reference, senders
+from tests.infrastructure.house import identity, operations, project, reference, senders, support
 
 SOURCE = {"StringEquals": {"aws:SourceAccount": "111122223333"}}
 
@@ -145,6 +145,13 @@ def test_the_table_of_actions_knows_every_service_of_the_templates_and_its_own_a
     named = set(re.findall(r"\b([a-z][a-z0-9-]*):[A-Z]\w+", texts))
     assert named == set(reference.table()["services"])
     assert re.fullmatch(r"20\d\d-\d\d-\d\d", reference.table()["read"])
+
+
+@pytest.mark.parametrize(("value", "found"), [("DataCaptureConfig", 1), ("DesiredWeight", 0)])
+def test_a_value_that_the_api_does_not_take_yet_is_found(value: str, found: int) -> None:
+    assert ("VariantPropertyType", "DataCaptureConfig") in support.unsupported("sagemaker")
+    endpoint = one("AWS::SageMaker::Endpoint", ExcludeRetainedVariantProperties=[{"VariantPropertyType": value}])
+    assert len(list(support.values_are_supported(endpoint))) == found
 
 
 def _role(principal: Any, condition: dict[str, Any]) -> Stack:

@@ -86,54 +86,54 @@ def nothing(_: Path) -> None:
     """There is nothing to prepare."""
 
 
-def written(folder: Path, name: str) -> Any:
-    """A file of the newest run."""
-    (file,) = (folder / "runs" / "latest").resolve().rglob(name)
-    return json.loads(file.read_text(encoding="utf-8"))
+def written(folder: Path, path: str) -> Any:
+    """What a step of the newest run left: Step/output/file.json."""
+    return json.loads((folder / "runs" / "latest" / "outputs" / path).read_text(encoding="utf-8"))
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = written(folder, "Preprocess/summary/summary.json")
+    return found
 
 
 def columns(folder: Path) -> dict[str, Any]:
-    return {column["name"]: column for column in written(folder, "summary.json")["columns"]}
+    return {column["name"]: column for column in summary(folder)["columns"]}
 
 
-def definition(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "build" / "definition.json").read_text(encoding="utf-8"))
+def gate(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = written(folder, "Evaluate/evaluation/gate.json")
     return found
 
 
 def parameters(folder: Path) -> dict[str, Any]:
-    return {each["Name"]: each.get("DefaultValue") for each in definition(folder)["Parameters"]}
+    definition = json.loads((folder / "build" / "definition.json").read_text(encoding="utf-8"))
+    return {each["Name"]: each.get("DefaultValue") for each in definition["Parameters"]}
 
 
-# What is there before a recipe, and what it must have brought about.
-CASES: dict[str, tuple[Callable[[Path], None], Look]] = {
+# What is there before a recipe, where to look after it, and what must be seen there.
+CASES: dict[str, tuple[Callable[[Path], None], Look, Any]] = {
     "Another column": (
         a_new_column,
-        lambda folder: (
-            columns(folder)["postcode"]["kind"] == "categorical" and columns(folder)["dependents"]["role"] == "dropped"
-        ),
+        lambda folder: (columns(folder)["postcode"]["kind"], columns(folder)["dependents"]["role"]),
+        ("categorical", "dropped"),
     ),
-    "Another feature": (nothing, lambda folder: columns(folder)["monthly_mean"]["role"] == "derived"),
+    "Another feature": (nothing, lambda folder: columns(folder)["monthly_mean"]["role"], "derived"),
     "Another metric": (
         nothing,
-        lambda folder: (
-            written(folder, "gate.json")["metric"] == "cost" and written(folder, "gate.json")["direction"] == "minimize"
-        ),
+        lambda folder: (gate(folder)["metric"], gate(folder)["direction"]),
+        ("cost", "minimize"),
     ),
-    "Another model": (nothing, lambda folder: written(folder, "model.json")["name"] == "sklearn"),
-    "Another step": (nothing, lambda folder: set(written(folder, "balance.json")) == {"0", "1"}),
-    "Another data source": (a_database, lambda folder: written(folder, "summary.json")["file"] == "customers.csv"),
-    "More memory or instances": (
-        nothing,
-        lambda folder: parameters(folder)["TrainingInstanceType"] == "ml.m5.4xlarge",
-    ),
+    "Another model": (nothing, lambda folder: written(folder, "Evaluate/evaluation/model.json")["name"], "sklearn"),
+    "Another step": (nothing, lambda folder: set(written(folder, "Balance/balance/balance.json")), {"0", "1"}),
+    "Another data source": (a_database, lambda folder: summary(folder)["file"], "customers.csv"),
+    "More memory or instances": (nothing, lambda folder: parameters(folder)["TrainingInstanceType"], "ml.m5.4xlarge"),
 }
 
 
-@pytest.mark.slow
+@pytest.mark.bake
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.title)
 def test_a_recipe_leads_where_it_says(project: Project, recipe: Recipe) -> None:
-    prepare, has_come_about = CASES[recipe.title]
+    prepare, look, expected = CASES[recipe.title]
     prepare(project.path)
     recipe.apply(project.path)
     project.make("install")
@@ -142,4 +142,4 @@ def test_a_recipe_leads_where_it_says(project: Project, recipe: Recipe) -> None:
     for verbs in (["golden"], ["check", "test", "run"]):
         code, text = project.output(*verbs)
         assert code == 0, text
-    assert has_come_about(project.path)
+    assert look(project.path) == expected

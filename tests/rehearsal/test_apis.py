@@ -2,6 +2,9 @@
 
 import itertools
 import json
+import os
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -101,3 +104,36 @@ def test_a_role_that_wants_a_source_is_not_assumed(stage: Stage, monkeypatch: py
     assert ask(stage, {"instances": []}, caller(stage)) == (500, '{"message": "Internal server error"}')
     denied = [each for each in stage.account.emulator.admin("denials") if each["action"] == "sts:AssumeRole"]
     assert [each["role"].rpartition("/")[2] for each in denied][-1:] == ["sagemaker-p-abc-prod-api"]
+
+
+VERIFY = """
+import json, sys
+import boto3
+from model_deploy import api, aws
+session = boto3.Session()
+found = api.find(session.client("cloudformation"), "prod-api")
+answer = aws.Clients(session).api(found, 20).invoke(sys.argv[1].encode(), "application/json", "application/json")
+print(json.dumps([found.url, answer.status, answer.kind, answer.body.decode()]))
+"""
+
+
+def test_the_projects_own_verify_asks_it(stage: Stage) -> None:
+    """As in a build: the SDK is told by AWS_ENDPOINT_URL where AWS is, the API's address stays AWS's own."""
+    assert stage.deploy("api", "") == "CREATE_COMPLETE", stage.reasons("prod-api")
+    right = allow("execute-api:Invoke", "cloudformation:DescribeStacks")
+    role = stage.account.role("verify", "a.amazonaws.com", right)
+    keys = stage.account.client("sts").assume_role(RoleArn=role, RoleSessionName="verify")["Credentials"]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "AWS_ENDPOINT_URL": stage.account.emulator.address,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": keys["SessionToken"],
+    }
+    rows = '{"instances":[{"tenure":1}]}'
+    command = [sys.executable, "-c", VERIFY, rows]
+    ran = subprocess.run(command, cwd=stages.FOLDER.parent, env=environment, capture_output=True, text=True, check=True)
+    url, *answer = json.loads(ran.stdout)
+    assert url.endswith(".execute-api.us-east-1.amazonaws.com/prod/predictions")
+    assert answer == [200, "application/json", rows]

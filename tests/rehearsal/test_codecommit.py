@@ -3,13 +3,15 @@
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.numbers import next_account
-from tests.rehearsal.conftest import Account
+from tests.rehearsal.conftest import Account, allow
 from tests.rehearsal.engines import Inbox, archive, commit
 
 PATTERN = {"source": ["aws.codecommit"], "detail-type": ["CodeCommit Repository State Change"]}
@@ -267,3 +269,30 @@ def test_a_pull_request_needs_two_branches(account: Account, codecommit: Any, so
         codecommit.create_pull_request(title="x", targets=[{"repositoryName": name, "sourceReference": source}])
     with pytest.raises(codecommit.exceptions.PullRequestDoesNotExistException):
         codecommit.get_pull_request(pullRequestId="7")
+
+
+def test_calls_that_name_a_pull_request_alone_act_on_its_repository(guarded: Account) -> None:
+    name, other = create(guarded, f"allowed-{guarded.id}"), create(guarded, f"other-{guarded.id}")
+    for repository in (name, other):
+        tip = commit(guarded, repository, {"a": "1"})
+        guarded.client("codecommit").create_branch(repositoryName=repository, branchName="next", commitId=tip)
+    actions = [f"codecommit:{action}" for action in ("CreatePullRequest", "GetPullRequest", "ListPullRequests")]
+    arn = f"arn:aws:codecommit:us-east-1:{guarded.id}:{name}"
+    role = guarded.role("upgrader", "a.amazonaws.com", allow(*actions, resource=arn))
+    api = guarded.emulator.as_role("codecommit", role)
+
+    def target(repository: str) -> list[dict[str, str]]:
+        return [{"repositoryName": repository, "sourceReference": "next", "destinationReference": "main"}]
+
+    number = api.create_pull_request(title="Next", targets=target(name))["pullRequest"]["pullRequestId"]
+    assert api.get_pull_request(pullRequestId=number)["pullRequest"]["title"] == "Next"
+    assert api.list_pull_requests(repositoryName=name)["pullRequestIds"] == [number]
+    elsewhere = guarded.client("codecommit").create_pull_request(title="x", targets=target(other))["pullRequest"]
+    refusals: list[Callable[[], object]] = [
+        lambda: api.create_pull_request(title="Next", targets=target(other)),
+        lambda: api.get_pull_request(pullRequestId=elsewhere["pullRequestId"]),
+        lambda: api.update_pull_request_status(pullRequestId=number, pullRequestStatus="CLOSED"),
+    ]
+    for refused in refusals:
+        with pytest.raises(ClientError, match="not authorized to perform: codecommit:"):
+            refused()

@@ -415,6 +415,9 @@ def test_a_scaled_variant_keeps_its_instance_type_and_its_count(hosting: Hosting
     update = {"EndpointName": "scaled", "EndpointConfigName": "bigger", "RetainAllVariantProperties": True}
     with pytest.raises(ClientError, match="deregister it"):
         hosting.sagemaker.update_endpoint(**update)
+    excluded = [{"VariantPropertyType": "DataCaptureConfig"}]
+    with pytest.raises(ClientError, match=r"'DataCaptureConfig' at .* is not currently supported"):
+        hosting.sagemaker.update_endpoint(**update, ExcludeRetainedVariantProperties=excluded)
     scaling.deregister_scalable_target(**SCALED)
     hosting.sagemaker.update_endpoint(**update)
     assert hosting.settled("scaled")["ProductionVariants"][0]["DesiredInstanceCount"] == 3

@@ -71,7 +71,8 @@ class Catalog:
 
         shown = until(ended) or {}
         outputs = {item["OutputKey"]: item["OutputValue"] for item in shown["RecordOutputs"]}
-        return shown["RecordDetail"] | {"Outputs": outputs}
+        detail: dict[str, Any] = shown["RecordDetail"]
+        return detail | {"Outputs": outputs}
 
 
 @pytest.fixture

@@ -51,3 +51,18 @@ def test_a_template_without_a_macro_needs_nothing(guarded: Account) -> None:
     role = guarded.role("service", "cloudformation.amazonaws.com", allow("sagemaker:*"))
     guarded.client("cloudformation").create_stack(**request(role))
     assert guarded.settled("s")["StackStatus"] == "CREATE_COMPLETE", guarded.reasons("s")
+
+
+@pytest.mark.parametrize("action", ["CreateStack", "CreateChangeSet"])
+def test_a_stack_with_tags_needs_the_right_to_tag_it(guarded: Account, action: str) -> None:
+    role = guarded.role("caller", "a.amazonaws.com", allow(f"cloudformation:{action}", "sagemaker:*"))
+    api = guarded.emulator.as_role("cloudformation", role)
+    made = {"StackName": "s", "TemplateBody": json.dumps(group_template("g"))}
+    tags = {"Tags": [{"Key": "owner", "Value": "team"}]}
+    change = {"ChangeSetName": "change", "ChangeSetType": "CREATE"} if action == "CreateChangeSet" else {}
+    call = api.create_change_set if change else api.create_stack
+    with pytest.raises(ClientError, match="perform: cloudformation:TagResource because"):
+        call(**made, **tags, **change)
+    asked = [each["resource"] for each in guarded.emulator.admin("denials") if each["role"] == role]
+    assert asked == [f"arn:aws:cloudformation:us-east-1:{guarded.id}:stack/s/new"]
+    call(**made, **change)

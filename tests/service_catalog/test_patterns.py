@@ -9,6 +9,7 @@ from types import ModuleType
 import botocore.session
 import pytest
 
+from sagemaker_project_kit.names import OWNER_VALUE
 from scripts.bake import ROOT
 from service_catalog import joiner, patterns
 
@@ -75,7 +76,7 @@ def test_a_parameter_of_one_name_has_one_rule_in_every_template() -> None:
 def test_the_hook_repeats_the_rules() -> None:
     module = hook()
     assert (module.SLUG.pattern, module.SLUG_LENGTH) == (patterns.PROJECT_NAME, patterns.PROJECT_NAME_LENGTH)
-    assert module.TAG_VALUE.pattern == patterns.TAG_VALUE
+    assert module.TAG_VALUE.pattern == patterns.TAG_VALUE == OWNER_VALUE.pattern
     assert patterns.WORDS["tag_value_hint"].replace("any of ", "") in str(module.tag_problem("owner", ""))
 
 

@@ -2,8 +2,10 @@
 
 import re
 import shutil
+import threading
 import zipfile
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -108,3 +110,52 @@ def test_a_kit_from_codeartifact_needs_no_vendor(machine: Path, shell: Shell, mo
     shutil.rmtree(machine / "vendor")
     assert "--find-links" not in words_of_uv(machine, shell, monkeypatch)
     assert noted(machine, "index.txt")[-1].startswith("uv https://aws:")
+
+
+class Packages(BaseHTTPRequestHandler):
+    """An index that has the kit and nothing else."""
+
+    wheel: Path
+
+    def do_GET(self) -> None:
+        pages = {
+            "/simple/sagemaker-project-kit/": f'<a href="/{self.wheel.name}">{self.wheel.name}</a>'.encode(),
+            f"/{self.wheel.name}": self.wheel.read_bytes(),
+        }
+        content = pages.get(self.path)
+        self.send_response(404 if content is None else 200)
+        self.send_header("Content-Type", "text/html" if self.path.endswith("/") else "application/octet-stream")
+        self.send_header("Content-Length", str(len(content or b"")))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content or b"")
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Be quiet."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spoil", [None, edit])
+def test_a_kit_from_an_index_is_held_to_the_same_hash(
+    project: Path, shell: Shell, wheel: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], None] | None
+) -> None:
+    """An index of one's own, without vendor/: the same wheel is installed, and another one is refused."""
+    there = Path(shutil.move(wheel, shell.home / wheel.name))
+    (project / "vendor").rmdir()
+    if spoil:
+        spoil(there)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("This", (Packages,), {"wheel": there}))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    monkeypatch.setenv("UV_INDEX", f"http://127.0.0.1:{server.server_address[1]}/simple/")
+    try:
+        outcome = shell.run(*VERB, folder=project)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert (outcome.code == 0) is (spoil is None), outcome.text
+    assert spoil is None or "Hash mismatch for `sagemaker-project-kit" in outcome.text

@@ -11,6 +11,9 @@ _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html: what every AWS service accepts in a tag.
 TAG_KEY = re.compile(r"[\w .:/=+\-@]{1,128}")
 TAG_VALUE = re.compile(r"[\w .:/=+\-@]{0,256}")
+# Owner and cost centre are on everything: EventBridge Scheduler and Service Catalog take no empty value, and what the
+# form of the product takes has at most 128 characters. Only the template, before it is baked, has none.
+OWNER_VALUE = re.compile(r"[\w .:/=+@-]{1,128}")
 # What a sentence says about them.
 TAG_CHARACTERS = "letters, digits, spaces and any of _ . : / = + - @"
 

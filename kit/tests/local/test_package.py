@@ -15,12 +15,12 @@ from sagemaker_project_runtime.steps.errors import EvaluationError
 @pytest.fixture(params=["3.11.4", "3.11.2"], autouse=True)
 def python(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What tarfile of that version can do."""
-    if request.param == "3.11.2":
+    if request.param == "3.11.2" and hasattr(tarfile, "data_filter"):
         monkeypatch.delattr(tarfile, "data_filter")
         given = tarfile.TarFile.extractall
 
         def extractall(tar: tarfile.TarFile, path: Path) -> None:
-            given(tar, path, **({"filter": "fully_trusted"}))
+            given(tar, path, filter="fully_trusted")  # what it did then
 
         monkeypatch.setattr(tarfile.TarFile, "extractall", extractall)
 

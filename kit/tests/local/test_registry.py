@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,10 @@ def start_writer(root: Path) -> "subprocess.Popen[str]":
     return process
 
 
+def has_more_versions(root: Path, than: int) -> bool:
+    return len(versions(root)) > than
+
+
 def versions(root: Path) -> list[int]:
     """The version numbers on disk."""
     return sorted(int(path.stem) for path in (root / "group").glob("*.json"))
@@ -45,7 +50,7 @@ def test_a_writer_killed_at_any_moment_leaves_whole_contiguous_versions(tmp_path
     for _ in range(25):
         before = len(versions(tmp_path))
         writer = start_writer(tmp_path)
-        until(lambda before=before: len(versions(tmp_path)) > before)
+        until(partial(has_more_versions, tmp_path, before))
         threading.Event().wait(rng.random() * 0.01)  # any moment will do
         writer.send_signal(signal.SIGKILL)
         writer.communicate()

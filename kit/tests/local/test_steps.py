@@ -154,15 +154,27 @@ def test_training_by_entrypoint(project: Project) -> None:
     assert project.stored(result.step("Train")["Outputs"]["model"]["S3Uri"]).is_file()
 
 
-def test_the_failure_file_is_the_failure_reason(project: Project) -> None:
-    archive = project.archive(
-        "s3://bucket/s.tar.gz",
-        {"train.py": "open('../output/failure', 'w').write('column price is empty'); raise SystemExit(1)"},
-    )
+FAILS = (
+    "print('column price is empty'); open('../output/failure', 'w').write('column price is empty'); raise SystemExit(1)"
+)
+
+
+def test_the_toolkit_writes_over_a_scripts_failure_file_and_the_log_tells(project: Project) -> None:
+    """As sagemaker-containers does on AWS: FailureReason names the command, the sentence is in the log alone."""
+    archive = project.archive("s3://bucket/s.tar.gz", {"train.py": FAILS})
     result = project.run([training("Train", archive)])
     assert result.code == 1
-    assert result.step("Train")["FailureReason"] == "column price is empty"
+    reason = result.step("Train")["FailureReason"]
+    assert reason.startswith("ExecuteUserScriptError: Command ") and "column price is empty" not in reason
     assert "Step Train failed" in result.out and "column price is empty" in result.out
+
+
+def test_the_failure_file_of_a_container_of_ones_own_is_the_failure_reason(project: Project) -> None:
+    step = training("Train", project.archive("s3://bucket/s.tar.gz", {"step.py": FAILS}))
+    del step["Arguments"]["HyperParameters"]["sagemaker_program"]
+    code = "open('/opt/ml/output/failure', 'w').write('column price is empty'); raise SystemExit(1)"
+    step["Arguments"]["AlgorithmSpecification"]["ContainerEntrypoint"] = ["python3", "-c", code]
+    assert project.run([step]).step("Train")["FailureReason"] == "column price is empty"
 
 
 @pytest.mark.parametrize("strategy", ["Random", "Bayesian"])

@@ -1,6 +1,7 @@
 """What the SDK writes: offline, always the same, valid for SageMaker's API, and only when it must."""
 
 import copy
+import importlib
 import json
 import os
 import re
@@ -8,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ import pytest
 
 from kit.tests.pipeline.conftest import Load
 from sagemaker_project_kit.local.jobs import images
-from sagemaker_project_kit.pipeline import definition
+from sagemaker_project_kit.pipeline import definition, golden
 from sagemaker_project_kit.pipeline.definition import fingerprint, synthesize, write_with_sdk
 from sagemaker_project_kit.pipeline.session import offline
+from sagemaker_project_kit.pipeline.staging import Locations
 from sagemaker_project_kit.pipeline.tables import Settings
 from sagemaker_project_kit.pipeline.validation import DefinitionError, check, find_problems, walk_steps
 from sagemaker_project_runtime.steps.train import LearningCurve
@@ -182,13 +184,105 @@ def test_caching_and_retries_are_on(load: Load) -> None:
     )
 
 
-# --- the cache: the SDK is imported only when the definition's shape may change
-
-
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
     """The SDK writes only what no test has asked for yet."""
     monkeypatch.setattr(definition, "write_with_sdk", written)
+
+
+# --- steps that somebody adds: what they ask for is there, or they are told what is
+
+
+class Asked:
+    """A step that asks for something of those before it."""
+
+    def __init__(self, ask: Callable[[Any], object]) -> None:
+        self.ask = ask
+
+    def __call__(self, context: Any) -> Any:
+        self.ask(context)
+        raise AssertionError("it got what is not there")
+
+
+ASKS: dict[str, tuple[Callable[[Any], object], str]] = {
+    "no such step": (lambda context: context.output("Prepare", "train"), "no step Prepare yet, only Preprocess"),
+    "no such output": (lambda context: context.output("Preprocess", "tests"), "no output 'tests', only train, valid"),
+    "a later step": (lambda context: context.model(), "no step Tune or Train yet, only Preprocess: name it earlier"),
+    "no such report": (lambda context: context.read("Preprocess", "Sum", "x"), "no report 'Sum', only Summary"),
+}
+
+
+@pytest.mark.parametrize("case", ASKS)
+def test_a_step_that_asks_for_what_is_not_there_is_told_what_is(load: Load, case: str) -> None:
+    ask, sentence = ASKS[case]
+    settings = load()
+    with offline():
+        preprocess = importlib.import_module("model_build.pipeline").preprocess
+
+        from sagemaker_project_kit.pipeline.context import StepOrderError
+        from sagemaker_project_kit.pipeline.context import definition as make
+
+        with pytest.raises(StepOrderError, match=sentence):
+            make(settings, Locations.placeholders(settings), [preprocess, Asked(ask)])
+
+
+# --- the golden definition of a project
+
+
+@pytest.fixture
+def agreed(root: Path, load: Load, known: None) -> Path:
+    """A project whose golden definition has been agreed to."""
+    load()
+    assert golden.renew(root)
+    assert golden.difference(root) == ""
+    return root
+
+
+@pytest.mark.parametrize(
+    "change", [('name = "churn"', 'name = "other"'), ("Data Science", "Us"), ("eu-west-1", "eu-west-2")]
+)
+def test_who_owns_it_and_where_it_runs_is_not_in_the_golden_definition(
+    agreed: Path, load: Load, change: tuple[str, str]
+) -> None:
+    load(change)
+    assert golden.difference(agreed) == ""
+
+
+def test_neither_are_code_data_and_this_machine(agreed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (agreed / "model_build" / "mine.py").write_text("x = 1\n", encoding="utf-8")
+    (agreed / "data" / "customers.csv").write_text("tenure,plan,churn\n9,basic,Yes\n", encoding="utf-8")
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    monkeypatch.setenv("ARTIFACT_BUCKET", "elsewhere")
+    assert golden.difference(agreed) == ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("max_depth = 4", "max_depth = 5"), ("threshold = 0.8", "threshold = 0.9"), ("[train]", "[train]\nspot = true")],
+)
+def test_what_the_pipeline_does_is_in_the_golden_definition(agreed: Path, load: Load, change: tuple[str, str]) -> None:
+    load(change)
+    changed = golden.difference(agreed)
+    assert changed.startswith("--- tests/golden/definition.json")
+    assert golden.renew(agreed) == changed
+    assert golden.difference(agreed) == ""
+
+
+def test_a_module_that_pipeline_py_imports_shapes_the_definition(root: Path, load: Load) -> None:
+    """As deep as it goes; others do not."""
+    team = root / "model_build"
+    pipeline = team / "pipeline.py"
+    pipeline.write_text(f"from model_build import mine\n{pipeline.read_text(encoding='utf-8')}", encoding="utf-8")
+    for name, text in (("mine", "from . import deeper\n"), ("deeper", "x = 1\n"), ("other", "x = 1\n")):
+        (team / f"{name}.py").write_text(text, encoding="utf-8")
+    before = fingerprint(load())
+    (team / "other.py").write_text("x = 2\n", encoding="utf-8")
+    assert fingerprint(load()) == before
+    (team / "deeper.py").write_text("x = 2\n", encoding="utf-8")
+    assert fingerprint(load()) != before
+
+
+# --- the cache: the SDK is imported only when the definition's shape may change
 
 
 @pytest.mark.usefixtures("known")

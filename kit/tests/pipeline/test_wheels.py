@@ -19,7 +19,7 @@ from sagemaker_project_runtime.serving import wheels as runtime
 NAME = "team_trees-1.2.0-py3-none-{}.whl"
 
 
-def make(folder: Path, platform: str = "any", version: str = "1.2.0") -> Path:
+def make(folder: Path, platform: str = "any", version: str = "1.2.0", needs: str = "") -> Path:
     """A wheel as small as they get, with one module in its place and one in .data."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME.format(platform).replace("1.2.0", version)
@@ -27,7 +27,7 @@ def make(folder: Path, platform: str = "any", version: str = "1.2.0") -> Path:
         archive.writestr("team_trees/__init__.py", f"__version__ = {version!r}\n")
         archive.writestr(f"team_trees-{version}.data/purelib/team_roots.py", "DEEP = True\n")
         facts = f"team_trees-{version}.dist-info"
-        archive.writestr(f"{facts}/METADATA", f"Metadata-Version: 2.1\nName: team-trees\nVersion: {version}\n")
+        archive.writestr(f"{facts}/METADATA", f"Metadata-Version: 2.1\nName: team-trees\nVersion: {version}\n{needs}")
         archive.writestr(f"{facts}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
     return path
 
@@ -86,6 +86,25 @@ def test_a_changed_wheel_is_not_taken_and_the_next_place_is_asked(root: Path, mo
     assert [one.read_bytes() for one in collect(root)] == [index.read_bytes()]
     index.unlink()
     assert collect(root)[0].parent == root / "build" / "wheels"
+
+
+NEEDS = [
+    "numpy>=1.21",
+    "Scikit-Learn",
+    "tomli; python_version < '3.11'",
+    "pywin32; sys_platform == 'win32'",
+    "polars; extra == 'polars'",
+]
+
+
+def test_what_it_needs_is_in_the_image_or_travels_too(root: Path) -> None:
+    """Also where this machine has it: it would be missed on AWS first."""
+    lines = "".join(f"Requires-Dist: {need}\n" for need in NEEDS)
+    declare(root, "team-trees==1.2.0", make(root / "vendor", needs=lines))
+    assert len(collect(root)) == 1
+    declare(root, "team-trees==1.2.0", make(root / "vendor", needs=f"{lines}Requires-Dist: rich>=13\n"))
+    with pytest.raises(WheelsError, match="needs rich, which not all of AWS's images carry: add it to the group"):
+        collect(root)
 
 
 def test_what_cannot_be_fetched_says_where_to_put_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,6 +67,14 @@ def _structure(value: Document, shape: Any, path: str) -> Iterator[str]:
     for name, item in value.items():
         if name in shape.members and item is not None:
             yield from _problems(item, shape.members[name], _place(path, name))
+            if isinstance(item, str) and item in _unsupported(shape.members[name].documentation):
+                yield f"Value '{item}' at '{_place(path, name)}' is not currently supported"
+
+
+@functools.cache
+def _unsupported(documentation: str) -> frozenset[str]:
+    """The values that a member's documentation names and calls "(Not currently supported.)"."""
+    return frozenset(re.findall(r"<code>(\w+)</code>: \(Not currently supported\.?\)", documentation))
 
 
 def _place(path: str, name: str) -> str:

@@ -97,15 +97,15 @@ def _step_problems(stack: Stack, name: str, step: dict[str, str] | None) -> Iter
 
 
 def releases_keep_scaled_counts(stack: Stack) -> Iterator[str]:
-    """What autoscaling reached survives a release; weights and capture follow the configuration."""
+    """What autoscaling reached survives a release; weights follow the configuration."""
     asked = stack.values.get("AutoScaling")
     scaled = asked in ("on", "suspended")
     for name, endpoint in stack.of_type(_ENDPOINT):
         excluded = {each["VariantPropertyType"] for each in endpoint.get("ExcludeRetainedVariantProperties", [])}
         if endpoint.get("RetainAllVariantProperties") is not scaled:
             yield f"{name}: RetainAllVariantProperties must be {scaled} when AutoScaling is {asked}"
-        if scaled and excluded != {"DesiredWeight", "DataCaptureConfig"}:
-            yield f"{name}: a release must set weights and data capture, and keep counts"
+        if scaled and excluded != {"DesiredWeight"}:
+            yield f"{name}: a release must set weights, and keep counts"
 
 
 def capture_is_encrypted_sampled_and_apart(stack: Stack) -> Iterator[str]:

@@ -21,6 +21,7 @@ LAUNCH_EXTRA = {
         "cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources",
         "cloudformation:GetTemplate", "cloudformation:GetTemplateSummary", "cloudformation:ValidateTemplate",
         "cloudformation:SetStackPolicy", "cloudformation:TagResource",
+        "cloudformation:UntagResource",
     ],
     "an update of the product makes and executes change sets": [
         "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet",

@@ -269,6 +269,6 @@ def _filled(table: dict[str, Any], key: str) -> str:
 
 def _tag_problems(project: dict[str, str]) -> Iterator[str]:
     for key, value in project.items():
-        if not names.TAG_VALUE.fullmatch(value):
-            allowed = f"becomes an AWS tag: at most 256 {names.TAG_CHARACTERS}"
+        if value and not names.OWNER_VALUE.fullmatch(value):
+            allowed = f"becomes an AWS tag: 1 to 128 {names.TAG_CHARACTERS}"
             yield f"project.toml [project] {key}: {allowed}; found {value!r}"

@@ -158,7 +158,9 @@ def _upsert(options: argparse.Namespace) -> tuple["Settings", Any]:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from sagemaker_project_kit.pipeline import aws
+    import boto3
+
+    from sagemaker_project_kit.pipeline import aws, joblogs
 
     settings, sagemaker = _upsert(options)
     champion = aws.champion(sagemaker, settings.model_package_group)
@@ -171,7 +173,9 @@ def _run(options: argparse.Namespace) -> None:
         for steps in aws.watch(sagemaker, execution):
             print(" · ".join(f"{step.name} {step.status}" for step in steps), flush=True)
     except aws.ExecutionFailedError as error:
-        raise (champion.explain(error) if champion else error) from None
+        logs = boto3.client("logs", region_name=settings.environment.region, config=aws.PATIENT)
+        told = joblogs.explain(logs, error)
+        raise (champion.explain(told) if champion else told) from None
     print(f"Succeeded: a new version in model package group {settings.model_package_group} waits for approval.")
 
 

@@ -4,7 +4,7 @@ It starts and watches; it never approves a model.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,22 @@ PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 8})
 FINAL = {"Succeeded", "Failed", "Stopped"}
 
 
-class ExecutionFailedError(Exception):
-    """A pipeline execution ended in another state than Succeeded; the message names steps and reasons."""
-
-
 @dataclass(frozen=True)
 class Step:
-    """One step of an execution as far as it has come."""
+    """One step of an execution as far as it has come; `job` is that of a training or tuning step."""
 
     name: str
     status: str
     reason: str
+    job: str = ""
+
+
+class ExecutionFailedError(Exception):
+    """A pipeline execution ended in another state than Succeeded; the message names steps and reasons."""
+
+    def __init__(self, message: str, failed: Sequence[Step] = ()) -> None:
+        super().__init__(message)
+        self.failed = failed
 
 
 @dataclass(frozen=True)
@@ -169,10 +174,10 @@ def watch(sagemaker: Any, execution: str, sleep: Callable[[float], None] = time.
 def _raise_unless_succeeded(status: dict[str, Any], steps: list[Step]) -> None:
     if status["PipelineExecutionStatus"] == "Succeeded":
         return
-    reasons = [f"{step.name}: {step.reason}" for step in steps if step.status == "Failed"] or [
-        status.get("FailureReason", "no reason given")
-    ]
-    raise ExecutionFailedError(f"the execution {status['PipelineExecutionStatus'].lower()}: " + "; ".join(reasons))
+    failed = [step for step in steps if step.status == "Failed"]
+    reasons = [f"{step.name}: {step.reason}" for step in failed] or [status.get("FailureReason", "no reason given")]
+    ended = status["PipelineExecutionStatus"].lower()
+    raise ExecutionFailedError(f"the execution {ended}: " + "; ".join(reasons), failed)
 
 
 def _steps(sagemaker: Any, execution: str) -> list[Step]:
@@ -180,7 +185,14 @@ def _steps(sagemaker: Any, execution: str) -> list[Step]:
         PipelineExecutionArn=execution, SortOrder="Ascending"
     )
     found = [step for page in pages for step in page["PipelineExecutionSteps"]]
-    return [Step(step["StepName"], step["StepStatus"], step.get("FailureReason", "")) for step in found]
+    return [Step(step["StepName"], step["StepStatus"], step.get("FailureReason", ""), _job(step)) for step in found]
+
+
+def _job(step: dict[str, Any]) -> str:
+    """The name of the training or tuning job that a step has started."""
+    metadata = step.get("Metadata") or {}
+    job = metadata.get("TrainingJob") or metadata.get("TuningJob") or {}
+    return str(job.get("Arn", "")).rpartition("/")[2]
 
 
 def _is_missing(error: Any) -> bool:

@@ -39,13 +39,14 @@ def read(path: Path) -> tuple[Model | None, list[str]]:
 def _facts(tree: ast.Module) -> tuple[dict[str, Any], list[str]]:
     """The constants that Model knows, as plain values."""
     facts: dict[str, Any] = {}
+    known = {name.upper() for name in Model.model_fields} - {"WHEEL_VERSION"}
     problems: list[str] = []
     for node in tree.body:
         if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
             continue
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         names = [target.id for target in targets if isinstance(target, ast.Name)]
-        for name in [name.lower() for name in names if name.isupper() and name.lower() in Model.model_fields]:
+        for name in [name.lower() for name in names if name in known]:
             try:
                 facts[name] = ast.literal_eval(node.value)
             except ValueError:

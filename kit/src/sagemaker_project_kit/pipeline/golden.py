@@ -5,6 +5,7 @@ content hashes: it depends on pipeline.py, project.toml and the kit, not on the 
 where it runs or on what is in the code and the data. Everything else of the definition is in it.
 """
 
+import contextlib
 import difflib
 from pathlib import Path
 
@@ -35,8 +36,9 @@ def current(root: Path) -> str:
 
 def difference(root: Path) -> str:
     """What has changed since the golden definition was agreed to, as a unified diff; empty if nothing has."""
-    file = root / FILE
-    agreed = file.read_text(encoding="utf-8") if file.is_file() else ""
+    agreed = ""
+    with contextlib.suppress(FileNotFoundError):
+        agreed = (root / FILE).read_text(encoding="utf-8")
     old, new = (text.splitlines(keepends=True) for text in (agreed, current(root)))
     return "".join(difflib.unified_diff(old, new, FILE.as_posix(), "what pipeline.py and project.toml make now"))
 

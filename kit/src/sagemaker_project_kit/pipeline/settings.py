@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from sagemaker_project_kit import __version__, variables
 from sagemaker_project_kit.names import PROJECT_NAME_LENGTH, is_name
-from sagemaker_project_kit.pipeline import facts
+from sagemaker_project_kit.pipeline import facts, wheels
 from sagemaker_project_kit.pipeline.sources import TEAM
 from sagemaker_project_kit.pipeline.tables import Model, Settings, Table
 from sagemaker_project_runtime.steps.known_metrics import METRICS, MetricError, is_known, names
@@ -67,6 +67,11 @@ def load(root: Path, environ: Mapping[str, str] = os.environ, override: Override
         tables["project"] = project | answered
     where = "{key}" if override and override.data else "project.toml [data] {key}"
     model, problems = facts.read(root / TEAM / facts.FILE)
+    try:
+        pinned = {pin.name: pin.version for pin in wheels.read_pins(root)}
+        model = model and model.model_copy(update={"wheel_version": pinned.get(model.framework, "")})
+    except wheels.WheelsError as error:
+        problems.append(str(error))
     problems += [*_metric_problems(tables), *_hyperparameter_problems(tables, model)]
     problems += [*_column_problems(root, tables, where), *_network_problems(environ)]
     if "model" in tables:

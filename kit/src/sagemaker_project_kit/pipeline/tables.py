@@ -57,8 +57,8 @@ class Project(Table):
     @classmethod
     def check_tag(cls, value: str) -> str:
         """Owner and cost center become tags on every resource."""
-        if not names.TAG_VALUE.fullmatch(value):
-            raise ValueError(f"becomes an AWS tag: at most 256 {names.TAG_CHARACTERS}")
+        if value and not names.OWNER_VALUE.fullmatch(value):
+            raise ValueError(f"becomes an AWS tag: 1 to 128 {names.TAG_CHARACTERS}")
         return value
 
 
@@ -185,6 +185,7 @@ class Model(Table):
     framework: str
     image: str
     image_version: str
+    wheel_version: str = ""  # no constant: of the framework's wheel in the group job-wheels, if it comes as one
     objectives: dict[ProblemType, tuple[str, str]] = {}
     tunable: dict[str, str] = {}  # hyperparameter → kind
     fixed: dict[str, str] = {}
@@ -269,8 +270,10 @@ class Settings(Table):
 
     @property
     def framework(self) -> str:
-        """What trains the model, for people: the framework and the version of its image."""
-        return f"{self.model.framework} in AWS's image {self.model.image} {self.model.image_version}"
+        """What trains the model, for people: the framework, its version where it comes as a wheel, and the image."""
+        model = self.model
+        named = " ".join(filter(None, [model.framework, model.wheel_version]))
+        return f"{named} in AWS's image {model.image} {model.image_version}"
 
     @property
     def tags(self) -> dict[str, str]:

@@ -10,13 +10,27 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+import zipfile
 from dataclasses import dataclass
+from email import message_from_bytes
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 GROUP = "job-wheels"
 PYTHON = "312"  # of AWS's images
+IN_THE_IMAGE = {"python_version": "3.12", "python_full_version": "3.12.0", "sys_platform": "linux", "extra": ""}
+IN_THE_IMAGE |= {"platform_system": "Linux", "platform_machine": "x86_64", "os_name": "posix"}
 # Of their Linux (Amazon Linux 2023, glibc 2.34), newest first.
 PLATFORMS = [*(f"manylinux_2_{minor}_x86_64" for minor in range(34, 4, -1)), "manylinux2014_x86_64", "linux_x86_64"]
+# What both of AWS's images carry (their lock files in aws/deep-learning-containers, docker/xgboost and
+# docker/sklearn/1.9-0, of 2026-08-21), as far as models need it. XGBoost's own carries no narwhals, for one.
+CARRIED = frozenset(
+    {
+        *("joblib", "numpy", "packaging", "pandas", "pillow", "psutil", "pyarrow", "python_dateutil", "pytz", "pyyaml"),
+        *("requests", "scikit_learn", "scipy", "setuptools", "six", "threadpoolctl", "tzdata"),
+    }
+)
 _PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.!+]+)")
 
 
@@ -44,15 +58,17 @@ def collect(root: Path) -> list[Path]:
     """The wheel of each package of the group, fetched where it is not there yet; none without such a group.
 
     Raises:
-        WheelsError: a requirement is no pin, is not locked, or cannot be fetched.
+        WheelsError: a requirement is no pin, is not locked, cannot be fetched, or needs what does not travel.
     """
     pins = read_pins(root)
     fetched = root / "build" / "wheels"
     missing = [pin for pin in pins if _find(pin, root / "vendor", fetched) is None]
     if missing:
         _fetch(missing, fetched)
-    found = [_find(pin, root / "vendor", fetched) for pin in pins]
-    return sorted(wheel for wheel in found if wheel)
+    found = [wheel for pin in pins if (wheel := _find(pin, root / "vendor", fetched))]
+    for wheel in found:
+        _require_company(wheel, CARRIED.union(pin.name for pin in pins))
+    return sorted(found)
 
 
 def read_pins(root: Path) -> list[Pin]:
@@ -75,6 +91,19 @@ def _pin(requirement: str, lock: str) -> Pin:
     if block is None:
         raise WheelsError(f"requirements.lock does not pin {name}=={version} of the group {GROUP}: type make lock")
     return Pin(_normalized(name), version, frozenset(re.findall(r"--hash=sha256:([0-9a-f]{64})", block[0])))
+
+
+def _require_company(wheel: Path, there: frozenset[str]) -> None:
+    """Here, where more is installed, a package that was forgotten would not be missed."""
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        needs = message_from_bytes(archive.read(name)).get_all("Requires-Dist") or []
+    for need in map(Requirement, needs):
+        if (need.marker is None or need.marker.evaluate(IN_THE_IMAGE)) and _normalized(need.name) not in there:
+            raise WheelsError(
+                f"{wheel.name} needs {need.name}, which not all of AWS's images carry: add it to the group {GROUP}, "
+                "with the version that requirements.lock pins"
+            )
 
 
 def _normalized(name: str) -> str:

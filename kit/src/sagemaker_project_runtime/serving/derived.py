@@ -146,9 +146,9 @@ def check_alone(given: Given, columns: Mapping[str, Sequence[str]], row: int) ->
     """Raises DerivedError when the function finds something else for this row alone than among the others."""
     alone = derive(_only(given, row))
     for name, values in columns.items():
-        if alone.get(name) != [values[row]]:
+        if (single := alone.get(name)) != [values[row]]:
             raise DerivedError(
                 f"{FUNCTION} finds {shown(values[row])} in {name!r} for this row among others and "
-                f"{shown((alone.get(name) or [None])[0])} for it alone: a row's value may depend on that row only",
+                f"{shown(single[0] if single else None)} for it alone: a row's value may depend on that row only",
                 row,
             )

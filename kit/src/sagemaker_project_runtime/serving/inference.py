@@ -85,6 +85,9 @@ def predict_fn(data: Request | Refusal, model: Model) -> Prediction | Refusal:
     except DerivedError as error:
         return Refusal(400, f"{error}." if error.row is None else f"row {error.row + 1}: {error}.")
     scores = model.predict(model.estimator, features)
+    if not np.isfinite(scores).all():
+        row = int(np.argmin(np.isfinite(scores).reshape(len(features), -1).all(axis=1)))
+        return Refusal(400, f"row {row + 1}: the model has no number for it.")
     return Prediction(data.content_type, scores, model.transformation.target)
 
 

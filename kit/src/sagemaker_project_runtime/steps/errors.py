@@ -15,7 +15,7 @@ __all__ = ["ConfigurationError", "DataError", "EvaluationError", "StepError", "T
 
 OUTPUT_DIR = "/opt/ml/output"
 MESSAGE = "message"  # processing jobs: becomes DescribeProcessingJob's ExitMessage
-FAILURE = "failure"  # training jobs: becomes DescribeTrainingJob's FailureReason
+FAILURE = "failure"  # training jobs: FailureReason, unless AWS's toolkit writes over it (joblogs.py)
 LIMIT = 1024  # bytes that SageMaker keeps of either
 
 

@@ -136,8 +136,8 @@ def fit(source: Table, configuration: Configuration, target: TargetColumn, parts
     own = Derivation.of(source, configuration)
     for chunk in source.chunks():
         training = parts[chunk.start : chunk.start + len(chunk.rows)] == split.TRAIN
-        for name, cells in own.columns(chunk).items() if own else ():
-            profiles.setdefault(name, Profile(name)).add(list(compress(cells, training.tolist())))
+        for name, texts in own.columns(chunk).items() if own else ():
+            profiles.setdefault(name, Profile(name)).add(list(compress(texts, training.tolist())))
         rows = [row for row, wanted in zip(chunk.rows, training.tolist(), strict=True) if wanted]
         for name, cells in zip(source.header, zip(*rows, strict=True), strict=False):
             if name in profiles:

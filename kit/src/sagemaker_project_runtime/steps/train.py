@@ -84,8 +84,8 @@ class LearningCurve:
         (directory / CURVE).write_text(json.dumps(document, allow_nan=False) + "\n", encoding="utf-8")
 
     def objective(self, metric: str) -> str | None:
-        """The line that a search for hyperparameters reads, in the form for which AWS's own images are registered:
-        .*\\[[0-9]+\\].*#011validation-auc:(\\S+), where #011 is a tab. None when the model reports no such curve.
+        r"""The line that a search for hyperparameters reads, in the form for which AWS's own images are registered:
+        .*\[[0-9]+\].*#011validation-auc:(\S+), where #011 is a tab. None when the model reports no such curve.
         """
         curve = self.curves.get("validation", {}).get(metric)
         return f"[{self.best}]\tvalidation-{metric}:{curve[min(self.best, len(curve) - 1)]:.6f}" if curve else None

@@ -1,6 +1,8 @@
 """What a team's model.py can get wrong is told when it is trained, with function, line or row; never by an endpoint."""
 
+import importlib
 import importlib.util
+import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -12,7 +14,9 @@ import pytest
 
 from kit.tests.runtime.steps.flow import Flow, bundled, completed, config, mixed_table
 from sagemaker_project_runtime.job import Rows
-from sagemaker_project_runtime.serving.inference import Prediction, input_fn, predict_fn
+from sagemaker_project_runtime.serving.app import answer
+from sagemaker_project_runtime.serving.inference import input_fn, predict_fn
+from sagemaker_project_runtime.serving.payload import Prediction
 
 # A model that is good: a straight line through two means, squeezed into what the problem needs.
 GOOD = """
@@ -93,8 +97,8 @@ def test_a_good_one_trains_evaluates_and_answers(flow: Any, put: Put, problem: s
     assert one.train() == 0
     assert one.evaluate({"binary": "auc", "multiclass": "accuracy", "regression": "rmse"}[problem], 0.0) == 0
     assert one.json("judged/evaluation/model.json") == {"name": "numpy", "version": np.__version__}
-    answer = predict_fn(input_fn((one.root / "out/test/test.csv").read_bytes(), "text/csv"), one.model())
-    assert isinstance(answer, Prediction) and len(answer.scores) == len(one.rows("test"))
+    found = predict_fn(input_fn((one.root / "out/test/test.csv").read_bytes(), "text/csv"), one.model())
+    assert isinstance(found, Prediction) and len(found.scores) == len(one.rows("test"))
 
 
 FAULTS: dict[str, tuple[str, str, str, str]] = {
@@ -231,11 +235,21 @@ def test_the_project_s_own_model_explains_its_answers(problem: str, tmp_path: Pa
     if problem == "multiclass":
         table = bundled("wine_data")
     one = completed(tmp_path, table, config(target, problem), "--num_round", "10")
-    from model_build import model  # the template's
-
+    model = importlib.import_module("model_build.model")  # the template's
     estimator = one.model().estimator
     features = np.loadtxt(tmp_path / "out/validation/validation.csv", delimiter=",", skiprows=1, dtype=np.float32)[
         :5, 1:
     ]
     margins = estimator.inplace_predict(features, validate_features=False, predict_type="margin")
     assert model.explain(estimator, features).sum(axis=-1) == pytest.approx(margins, abs=1e-3)
+
+
+def test_a_row_for_which_there_is_no_number_is_a_400(flow: Any, put: Put) -> None:
+    """Rows of the validation set are tried; a caller's may be of another kind."""
+    put("return scores\n", "return np.where(np.isnan(features).all(axis=1), np.nan, scores)\n")
+    one = flow("regression")
+    assert one.train() == 0
+    good = dict(next(iter(one.rows("test"))))
+    lines = "\n".join(json.dumps(row) for row in (good, dict.fromkeys(good)))
+    status, _, said = answer(one.model(), lines.encode(), "application/jsonlines", "")
+    assert (status, json.loads(said)["error"]) == (400, "row 2: the model has no number for it.")

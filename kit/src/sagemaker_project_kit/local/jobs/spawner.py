@@ -19,7 +19,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-# The slowest of what SageMaker's images carry and nearly every step imports: 0.2 s of each. Not xgboost or sklearn:
+# The slowest of what SageMaker's images carry and nearly every step imports: 0.2 s of each. Not the frameworks:
 # what they are differs with the order in which they are imported.
 LIBRARIES = ("numpy", "scipy.sparse")
 

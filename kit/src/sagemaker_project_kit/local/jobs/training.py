@@ -6,6 +6,7 @@ the script is mentioned in the log and left alone. Checkpoints, debugger hooks a
 
 import json
 import re
+import shlex
 import shutil
 import tarfile
 from collections.abc import Mapping
@@ -113,6 +114,10 @@ def _execute(job: Job, trial: Trial, box: Sandbox) -> None:
     environment = box.environment(_environment(job, trial, hyperparameters, code))
     limit = (trial.arguments.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds")
     status = job.runtime.children.run(Command(argv, environment, cwd, trial.log, limit))
+    if status and code:
+        # What a script leaves in output/failure is lost: the toolkit of AWS's images writes this over it
+        reason = failure_reason(status, "", trial.log)
+        raise StepFailed(f'ExecuteUserScriptError: Command "{shlex.join(argv)}": {reason}')
     if status:
         raise StepFailed(failure_reason(status, message(box, [f"{_ML}/output/failure"]), trial.log))
 
