@@ -67,7 +67,7 @@ def work_of_a_team(project: Path) -> set[str]:
     return edited | {"model_build/rows.py", "data/mine.csv", "tests/test_rows.py"}
 
 
-@pytest.mark.slow
+@pytest.mark.bake
 def test_from_the_last_kit_to_this_one(repository: Path, template: Path, shell: Shell, tmp_path: Path) -> None:
     put_last_kit(repository, tmp_path / "scratch")
     shell.commit_all(repository, "the last kit")
@@ -139,7 +139,7 @@ def test_what_the_document_points_to_is_there(project_folder: Path) -> None:
             assert (project_folder / now).is_file(), now
 
 
-@pytest.mark.slow
+@pytest.mark.bake
 def test_from_before_the_kit(before_the_kit: Path, template: Path, shell: Shell, tmp_path: Path) -> None:
     """A team's project of that commit, brought over with the commands of the document and nothing else."""
     repository = Path(shutil.copytree(before_the_kit, tmp_path / "template.git"))

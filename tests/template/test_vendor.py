@@ -47,7 +47,7 @@ def flip(wheel: Path) -> None:
     wheel.write_bytes(content)
 
 
-@pytest.mark.slow
+@pytest.mark.bake
 @pytest.mark.parametrize("spoil", [edit, cut_off, flip])
 def test_a_wheel_that_the_lock_does_not_name(
     project: Path, shell: Shell, wheel: Path, spoil: Callable[[Path], None]
@@ -64,7 +64,7 @@ def test_a_wheel_that_the_lock_does_not_name(
     shell.do(*VERB, folder=project)
 
 
-@pytest.mark.slow
+@pytest.mark.bake
 def test_two_wheels(project: Path, shell: Shell, wheel: Path) -> None:
     newer = wheel.with_name("sagemaker_project_kit-9.0.0-py3-none-any.whl")
     shutil.copyfile(wheel, newer)
@@ -76,7 +76,7 @@ def test_two_wheels(project: Path, shell: Shell, wheel: Path) -> None:
     shell.do(*VERB, folder=project)
 
 
-@pytest.mark.slow
+@pytest.mark.bake
 def test_no_wheel_and_no_index_that_has_the_kit(project: Path, shell: Shell, wheel: Path) -> None:
     wheel.unlink()
     outcome = shell.run(*VERB, folder=project)
@@ -85,7 +85,7 @@ def test_no_wheel_and_no_index_that_has_the_kit(project: Path, shell: Shell, whe
     assert "bring back what was committed: git checkout HEAD -- vendor" in outcome.text
 
 
-@pytest.mark.slow
+@pytest.mark.bake
 @pytest.mark.parametrize("name", ["pyproject.toml", "requirements.lock"])
 def test_a_pin_and_a_lock_of_two_versions(project: Path, shell: Shell, name: str) -> None:
     file = project / name
@@ -137,7 +137,7 @@ class Packages(BaseHTTPRequestHandler):
         """Be quiet."""
 
 
-@pytest.mark.slow
+@pytest.mark.bake
 @pytest.mark.parametrize("spoil", [None, edit])
 def test_a_kit_from_an_index_is_held_to_the_same_hash(
     project: Path, shell: Shell, wheel: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], None] | None

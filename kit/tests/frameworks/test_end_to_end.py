@@ -9,7 +9,7 @@ import pytest
 from kit.tests.frameworks.projects import LIGHTGBM, Team, ask
 from kit.tests.runtime.steps.flow import bundled
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.bake
 
 # Real data that scikit-learn ships.
 TEAMS = {

@@ -12,8 +12,6 @@ from kit.tests.local.test_serve import served
 from kit.tests.runtime.steps.flow import completed, config, mixed_table
 from sagemaker_project_kit.local.state.registry import APPROVED, Registry
 
-pytestmark = pytest.mark.slow
-
 
 def add(project: Project, released: Released) -> None:
     """Register a model of an earlier kit, approved, with its contract."""
