@@ -25,6 +25,7 @@ from service_catalog.seed import Seed, pack
 from service_catalog.threeway import File
 from service_catalog.upgrade import Wish
 from service_catalog.waiting import Site
+from tests.numbers import next_account
 from tests.service_catalog.accounts import Accounts, Calls, Killed, deny
 from tests.service_catalog.stubs import Call, stubbed
 
@@ -106,7 +107,7 @@ def _company(emulated: Emulator, _versions: tuple[Source, Source]) -> Account:
     """An account with two versions."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", emulated.address)
-        account = Accounts(lambda: "999999999902", Path()).new()
+        account = Accounts(next_account, Path()).new()
         for number, source in enumerate(_versions, 1):
             publish.publish([account], source, publish.Wish(Words(PRODUCT), version=f"{number}.0", pause=PAUSE), QUIET)
         for service in ("sagemaker", "servicecatalog", "cloudformation", "codecommit", "s3"):
