@@ -44,10 +44,10 @@ def test_all_that_a_part_says_is_in_a_template(part: str) -> None:
 @pytest.mark.parametrize("name", joiner.NAMES)
 def test_a_template_is_the_same_text_every_time(name: str, tmp_path: Path) -> None:
     """Wherever the parts lie, and in whatever order a file system lists them."""
-    for path in sorted(joiner.FOLDER.rglob("*"), reverse=True):
-        if path.is_file():
-            (tmp_path / path.relative_to(joiner.FOLDER)).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, tmp_path / path.relative_to(joiner.FOLDER))
+    files = [path for path in joiner.FOLDER.rglob("*") if path.is_file()]
+    for path in sorted(files, reverse=True):
+        (tmp_path / path.relative_to(joiner.FOLDER)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, tmp_path / path.relative_to(joiner.FOLDER))
     assert joiner.template(name, tmp_path) == JOINED[name]
 
 

@@ -1,6 +1,5 @@
 """The project's own api.yaml, called as applications call it: signed, through API Gateway, to a model."""
 
-import itertools
 import json
 import os
 import subprocess
@@ -17,6 +16,7 @@ from botocore.credentials import Credentials
 
 from rehearsal import host
 from tests.infrastructure import stages
+from tests.numbers import next_account
 from tests.rehearsal.conftest import Account, allow
 from tests.rehearsal.served import Hosting
 from tests.rehearsal.test_stage_stacks import Stage
@@ -30,7 +30,6 @@ ECHO = """
         await send({"type": "http.response.body", "body": body or b"{}"})
 """
 BOUNDARY = {"Version": "2012-10-17", "Statement": [allow("*")]}
-_accounts = itertools.count(510000000001)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +44,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[host.Emulator]:
 @pytest.fixture
 def stage(strict: host.Emulator) -> Stage:
     """A stage with an endpoint that answers what it is asked."""
-    account = Account(strict, str(next(_accounts)))
+    account = Account(strict, next_account())
     account.client("iam").create_policy(PolicyName="sagemaker-projects-boundary", PolicyDocument=json.dumps(BOUNDARY))
     made = Stage(Hosting(account))
     policy = {"RoleName": made.hosting.role.rpartition("/")[2], "PolicyName": "p"}

@@ -360,9 +360,11 @@ def test_without_the_right_to_use_the_connection_the_seeding_fails_and_the_denia
     for name, document in held.items():
         kept = [each for each in document["Statement"] if "UseConnection" not in str(each["Action"])]
         iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps({**document, "Statement": kept}))
-    status, words = seed_again(company, project)
-    for name, document in held.items():
-        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+    try:
+        status, words = seed_again(company, project)
+    finally:
+        for name, document in held.items():
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
     assert status == "FAILED"
     assert f"{hosted.name} cannot be read" in words
     denied = company.account.emulator.admin("denials")[-1]

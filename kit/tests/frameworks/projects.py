@@ -14,6 +14,7 @@ from typing import Any
 from kit.tests.local.pipelines import Finished, Project
 from kit.tests.places import PROJECT
 from kit.tests.runtime.steps.flow import Table, as_csv
+from kit.tests.waiting import PATIENCE
 
 MODELS = Path(__file__).parent
 LEFT_BEHIND = ("build", ".local", "runs", ".venv", "__pycache__", ".*_cache")
@@ -118,7 +119,7 @@ class TeamProject:
             yield found[0]
         finally:
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=120)
+            process.communicate(timeout=PATIENCE)
 
     @contextmanager
     def deployed(self) -> Iterator[dict[str, str]]:
@@ -136,6 +137,6 @@ def ask(url: str, body: str, kind: str = "application/jsonlines") -> str:
     """The answer to one request."""
     headers = {"Content-Type": kind, "Accept": kind}
     request = urllib.request.Request(f"{url}/invocations", body.encode(), headers)  # noqa: S310
-    with urllib.request.urlopen(request, timeout=180) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
         text: str = answer.read().decode()
     return text
