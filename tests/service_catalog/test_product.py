@@ -4,12 +4,14 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from sagemaker_project_kit import variables
 from tests.infrastructure import catalog, stages, subjects
 from tests.infrastructure.cloudformation import Stack
 
@@ -138,7 +140,20 @@ def read_by(part: str) -> set[str]:
             node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
         }
         found |= {text for text in texts if re.fullmatch(r"(?=.*_)[A-Z][A-Z_]*[A-Z](_Release)?", text)}
+        found |= set(_shared(tree))
     return found - _NO_VARIABLES
+
+
+def _shared(tree: ast.AST) -> Iterator[str]:
+    """The names that come from the kit's one list, `variables`: all of a table, or the one that is asked for."""
+    subscripted = {node.value: node.slice for node in ast.walk(tree) if isinstance(node, ast.Subscript)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "variables":
+            value, key = getattr(variables, node.attr), subscripted.get(node)
+            if isinstance(value, dict):
+                yield from [value[key.value]] if isinstance(key, ast.Constant) else value.values()
+            else:
+                yield value
 
 
 _NO_VARIABLES = {"ALL_AT_ONCE"}

@@ -110,7 +110,7 @@ class Project:
         out, err = process.communicate(timeout=PATIENCE)
         try:
             execution = json.loads((self.root / "runs" / "latest" / "execution.json").read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             execution = {}
         return Finished(process.returncode, out, err, execution)
 
