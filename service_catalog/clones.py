@@ -45,9 +45,15 @@ class Clone:
         return File(self._git("cat-file", "blob", blob), mode == "100755")
 
     def commit(self, branch: str, start: str, files: Files, message: str) -> None:
-        """Point a branch at a new commit after `start`; whatever an earlier run left there is replaced."""
-        if self._git("branch", "--list", "--format=%(HEAD)", branch).decode().startswith("*"):
-            raise InputError(f"--clone {self.folder}: branch {branch} is checked out there; check out another first.")
+        """Point a branch at a new commit after `start`; the one commit that an earlier run left is replaced."""
+        if self._git("branch", "--list", "--format=%(worktreepath)", branch).strip():
+            raise InputError(f"--clone {self.folder}: branch {branch} is checked out; check out another first.")
+        if self._git("for-each-ref", f"refs/heads/{branch}"):
+            after = int(self._git("rev-list", "--count", f"{start}..refs/heads/{branch}"))
+            if after > 1:
+                raise InputError(
+                    f"--clone {self.folder}: branch {branch} holds commits of yours: push and merge it, or delete it."
+                )
         with tempfile.TemporaryDirectory() as folder:
             index = str(Path(folder) / "index")
             self._git("read-tree", start, index=index)

@@ -59,7 +59,7 @@ class Code:
         taken = [path for path in found.files if path not in found.merged and not path.endswith(".rej")]
         parts = [
             f"The code of {self.words}. Before merging: make check test run.",
-            *_listed("Left to you; what the template changed is beside it as .rej", _conflicts(found)),
+            *_listed("Left to you; for a text, what the template changed is beside it as .rej", _conflicts(found)),
             *_listed("Holds your changes and the template's", found.merged),
             *_listed("Taken from the template", [path for path in taken if found.files[path] is not None]),
             *_listed("Removed, as the template has dropped it", [path for path in taken if found.files[path] is None]),
@@ -119,7 +119,7 @@ def _look(site: Site, project: Project, stack: Stack, origin: Origin, clone: Pat
         )
     defaults = {question.name: question.default or "" for question in origin.form.questions}
     followed = place.read(FOLLOWED, head)
-    before = json.loads(followed.content) if followed else stack.parameters
+    before = _followed_seed(followed.content, onto) if followed else stack.parameters
     after = {key: defaults[key] for key in ("SeedBucket", "SeedKey")}
     if before["SeedKey"] == after["SeedKey"]:
         return None
@@ -131,6 +131,17 @@ def _look(site: Site, project: Project, stack: Stack, origin: Origin, clone: Pat
     mark = json.dumps({**after, "version": origin.words}, indent=1, ensure_ascii=False)
     found.files[FOLLOWED] = File(f"{mark}\n".encode())
     return Code(place, onto, head, origin.words, after["SeedKey"], found)
+
+
+def _followed_seed(content: bytes, branch: str) -> dict[str, str]:
+    """The seed that a project's code came from or was brought to last. Raises CatalogError if that cannot be read."""
+    try:
+        seed = json.loads(content)
+        return {key: str(seed[key]) for key in ("SeedBucket", "SeedKey")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise CatalogError(
+            f"{FOLLOWED} on branch {branch} does not say which seed it follows ({error}): restore it from its history."
+        ) from None
 
 
 def _change(site: Site, project: Project, code: Code) -> Change:

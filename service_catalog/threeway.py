@@ -71,7 +71,10 @@ def _why(before: File | None, after: File | None, mine: File | None) -> str:
         return "you changed it, the template has dropped it"
     if mine is None:
         return "you deleted it, the template changed it"
-    return "both changed the same lines" if before else "both have added it"
+    if not before:
+        return "both have added it"
+    is_text = b"\0" not in before.content + after.content + mine.content
+    return "both changed the same lines" if is_text else "both changed it, and it is no text"
 
 
 def _merged(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:

@@ -108,7 +108,7 @@ def test_a_role_that_wants_a_source_is_not_assumed(stage: Stage, monkeypatch: py
 VERIFY = """
 import json, sys
 import boto3
-from model_deploy import api, aws
+from sagemaker_project_kit.deploy import api, aws
 session = boto3.Session()
 found = api.find(session.client("cloudformation"), "prod-api")
 answer = aws.Clients(session).api(found, 20).invoke(sys.argv[1].encode(), "application/json", "application/json")

@@ -174,7 +174,7 @@ def test_a_branch_and_a_pull_request_and_nothing_on_the_team_s_branch(project: T
     number = place.request(project.branch)
     request = project.account.client("codecommit").get_pull_request(pullRequestId=number)["pullRequest"]
     assert request["title"] == f"Follow the template: {PRODUCT}, version 2.0"
-    left = "Left to you; what the template changed is beside it as .rej:"
+    left = "Left to you; for a text, what the template changed is beside it as .rej:"
     assert request["description"].splitlines()[2:] == [
         *(left, "- both.txt: both changed the same lines", ""),
         *("Holds your changes and the template's:", "- project.toml", ""),

@@ -1,1 +1,1 @@
-"""The build half: turns data into a registered model package. It never imports model_deploy or local."""
+"""Your half of the build: the pipeline, the model, features and metrics."""

@@ -5,7 +5,7 @@ To add some, write the function `derive` below. It is called with many rows when
 with one row when an endpoint answers, with the same values either way, so that both see the same columns:
 
     def derive(columns: Columns) -> Columns:
-        charges, months = columns["MonthlyCharges"], columns["tenure"]
+        charges, months = columns["monthly_charges"], columns["tenure"]
         return {"charge_per_month": [None if not m else c / m for c, m in zip(charges, months, strict=True)]}
 
 `columns["name"]` is a list with one value a row: a float where the value is a number, else a text as it was written

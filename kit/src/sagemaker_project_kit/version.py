@@ -26,6 +26,6 @@ def require_pinned(root: Path, installed: str = __version__) -> None:
         asked = " and ".join(sorted(pins))
         raise KitVersionError(
             f"pyproject.toml asks for version {asked} of sagemaker-project-kit, and {installed} is installed: type "
-            "make clean install (if that is refused, vendor/ and requirements.lock are of another version;"
-            " cruft update brings all of them)"
+            "make clean install (if that is refused, vendor/ and requirements.lock are of another version: cruft "
+            "update, or the pull request that make upgrade opens from the template's repository, brings all of them)"
         )

@@ -54,7 +54,7 @@ class Job:
     `feature_types`: "q" for a quantity, "c" for a category, whose values are the codes 0, 1, 2 …
     `problem_type`: "binary", "multiclass" or "regression"; `classes`: their names in the order of the labels.
     `hyperparameters`: those of project.toml, or the values that a tuning job tries.
-    `checkpoints`: what is written here outlives an interrupted machine; start from it where it holds something.
+    `checkpoints`: a folder for them. The kit does not keep it beyond the machine yet: an interrupted job begins again.
     `hosts`, `rank`: all machines of the job and this one's number; only number 0 saves.
     `report`: tell it the learning curve and the round that was kept, once, at the end.
     """

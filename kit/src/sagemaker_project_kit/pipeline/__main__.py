@@ -70,6 +70,7 @@ def _expected_errors() -> tuple[type[Exception], ...]:
         "sagemaker_project_kit.version": ["KitVersionError"],
         "sagemaker_project_kit.pipeline.settings": ["SettingsError"],
         "sagemaker_project_kit.pipeline.wheels": ["WheelsError"],
+        "sagemaker_project_kit.pipeline.context": ["StepOrderError"],
         "sagemaker_project_kit.pipeline.validation": ["DefinitionError"],
         "sagemaker_project_kit.pipeline.aws": ["ExecutionFailedError"],
         "botocore.exceptions": ["BotoCoreError", "ClientError"],

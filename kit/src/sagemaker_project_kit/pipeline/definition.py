@@ -74,7 +74,10 @@ def fingerprint(settings: Settings) -> str:
     )
     paths = [*source_files(Path(__file__).parent), *shaping_files(settings.root)]
     sources = [(path.name, path.read_bytes()) for path in paths]
-    return content_hash([*sources, ("sdk", _sdk_versions()), ("settings", json.dumps(shape, sort_keys=True).encode())])
+    # Which way a gate points follows from the metric, which may be the team's own.
+    direction = str(settings.evaluate.lower_is_better).encode()
+    known = json.dumps(shape, sort_keys=True).encode()
+    return content_hash([*sources, ("sdk", _sdk_versions()), ("settings", known), ("lower is better", direction)])
 
 
 def fill(template: str, settings: Settings, locations: Locations, commit: str) -> str:

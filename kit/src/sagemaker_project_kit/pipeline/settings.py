@@ -149,7 +149,7 @@ def _describe(problem: Any, tables: dict[str, Any]) -> str:
         if instead := DROPPED.get(".".join(path)):
             return f"{where}: version {__version__} of the kit has dropped this key: {instead}"
         hint = _nearest(key, _known_keys(path[:-1]))
-        newer = "" if "did you mean" in hint else f" (a newer kit than {__version__} may know it: type cruft update)"
+        newer = "" if "did you mean" in hint else f" (a newer kit than {__version__} may know it)"
         return f"{where}: unknown key{hint}{newer}"
     if problem["type"] == "missing":
         return f"{where}: is missing"
@@ -217,7 +217,17 @@ def _hyperparameter_problems(tables: dict[str, Any], model: Model | None) -> lis
             )
         elif isinstance(values, list) and not all(_is_of(model.tunable[name], value) for value in values):
             found.append(f"{where}: must hold {_KINDS[model.tunable[name]]} on both sides; found {values!r}")
-    return found
+    return [*found, *_objective_problems(tables, model)]
+
+
+def _objective_problems(tables: dict[str, Any], model: Model) -> list[str]:
+    """A search needs to know which of two models is the better one."""
+    strategy = _table(_table(tables, "train"), "tuning").get("strategy", "off")
+    problem_type = _table(tables, "data").get("problem_type")
+    if strategy == "off" or problem_type not in METRICS or problem_type in model.objectives:
+        return []
+    known = f"OBJECTIVES in model_build/model.py has none for {problem_type}"
+    return [f"project.toml [train.tuning] strategy: a search needs a metric to look at, and {known}"]
 
 
 # A kind of hyperparameter → what a value of it is, in words.

@@ -26,7 +26,8 @@ def shaping_files(root: Path) -> list[Path]:
         path = waiting.pop()
         if path not in found and path.is_file():
             found.append(path)
-            waiting += [root.joinpath(*name.split(".")).with_suffix(".py") for name in _imported(path)]
+            places = [root.joinpath(*name.split(".")) for name in _imported(path)]
+            waiting += [file for place in places for file in (place.with_suffix(".py"), place / "__init__.py")]
     return sorted(found)
 
 

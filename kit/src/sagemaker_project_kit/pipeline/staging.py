@@ -1,6 +1,6 @@
 """Code, configuration and data laid out under their content hash, so that a definition changes only when they do.
 
-It decides *where* objects go and from which file they come; it uploads nothing (aws.py and local/ do).
+It decides *where* objects go and from which file they come; it uploads nothing (aws.py and the kit's local part do).
 """
 
 import gzip

@@ -16,6 +16,8 @@ from email import message_from_bytes
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.tags import compatible_tags, cpython_tags
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 GROUP = "job-wheels"
 PYTHON = "312"  # of AWS's images
@@ -23,6 +25,8 @@ IN_THE_IMAGE = {"python_version": "3.12", "python_full_version": "3.12.0", "sys_
 IN_THE_IMAGE |= {"platform_system": "Linux", "platform_machine": "x86_64", "os_name": "posix"}
 # Of their Linux (Amazon Linux 2023, glibc 2.34), newest first.
 PLATFORMS = [*(f"manylinux_2_{minor}_x86_64" for minor in range(34, 4, -1)), "manylinux2014_x86_64", "linux_x86_64"]
+# All that such an interpreter takes, as pip and uv see it.
+TAGS = frozenset([*cpython_tags((3, 12), platforms=PLATFORMS), *compatible_tags((3, 12), "cp312", PLATFORMS)])
 # What both of AWS's images carry (their lock files in aws/deep-learning-containers, docker/xgboost and
 # docker/sklearn/1.9-0, of 2026-08-21), as far as models need it. XGBoost's own carries no narwhals, for one.
 CARRIED = frozenset(
@@ -48,10 +52,12 @@ class Pin:
 
     def matches(self, wheel: Path) -> bool:
         """Whether this is a wheel of it that runs in AWS's images, byte for byte as locked."""
-        name, version, *_, python, _, platform = wheel.stem.split("-")
-        right = _normalized(name) == self.name and version == self.version and (PYTHON in python or "py3" in python)
-        fits = any(one == "any" or one in PLATFORMS for one in platform.split("."))
-        return right and fits and hashlib.sha256(wheel.read_bytes()).hexdigest() in self.hashes
+        try:
+            name, version, _, tags = parse_wheel_filename(wheel.name)
+        except InvalidWheelFilename:
+            return False
+        right = _normalized(name) == self.name and str(version) == self.version and not TAGS.isdisjoint(tags)
+        return right and hashlib.sha256(wheel.read_bytes()).hexdigest() in self.hashes
 
 
 def collect(root: Path) -> list[Path]:
@@ -65,6 +71,11 @@ def collect(root: Path) -> list[Path]:
     missing = [pin for pin in pins if _find(pin, root / "vendor", fetched) is None]
     if missing:
         _fetch(missing, fetched)
+    if lost := [pin.name for pin in pins if _find(pin, root / "vendor", fetched) is None]:
+        raise WheelsError(
+            f"no wheel of {', '.join(lost)} for AWS's image (Python 3.12, Linux on x86_64) with a hash of "
+            "requirements.lock lies in vendor/ or build/wheels: type make lock, or put it into vendor/"
+        )
     found = [wheel for pin in pins if (wheel := _find(pin, root / "vendor", fetched))]
     for wheel in found:
         _require_company(wheel, CARRIED.union(pin.name for pin in pins))

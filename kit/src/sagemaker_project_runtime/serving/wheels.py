@@ -9,6 +9,7 @@ A package that is there already in the wanted version is left alone; a project w
 """
 
 import functools
+import os
 import shutil
 import sys
 import sysconfig
@@ -30,7 +31,7 @@ def install(code: Path) -> None:
     if not wanted:
         return
     target = Path(tempfile.mkdtemp(prefix="job-wheels-"))
-    register(shutil.rmtree, target, ignore_errors=True)
+    register(_remove, target, os.getpid())
     for wheel in wanted:
         _require_fit(wheel)
         with zipfile.ZipFile(wheel) as archive:
@@ -39,6 +40,12 @@ def install(code: Path) -> None:
     places = [target, *target.glob("*.data/purelib"), *target.glob("*.data/platlib")]
     sys.path[1:1] = [str(place) for place in places]
     invalidate_caches()
+
+
+def _remove(folder: Path, owner: int) -> None:
+    """A worker that was forked off goes on needing it when another ends."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_installed(wheel: Path) -> bool:

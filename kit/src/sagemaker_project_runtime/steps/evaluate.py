@@ -148,8 +148,10 @@ def judge_champion(
     try:
         with unpacked(directory) as folder:
             found = metrics.values(target.problem_type, labels, _scores_of_champion(folder, target, test))
+        if metric not in found:
+            raise EvaluationError(f"{metric} is undefined for its answers")
         return Champion(present=True, value=found[metric])
-    except EvaluationError as error:
+    except (EvaluationError, known_metrics.MetricError) as error:
         return Champion(present=True, reason=str(error))
 
 

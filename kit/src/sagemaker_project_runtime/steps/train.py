@@ -115,7 +115,7 @@ def serving_code() -> dict[str, Path]:
     files |= {f"{wheels.FOLDER}/{file.name}": file for file in (RUNTIME.parent / wheels.FOLDER).glob("*.whl")}
     team = importlib.util.find_spec(TEAM)
     for place in (team.submodule_search_locations or ()) if team else ():
-        modules = (file for file in sorted(Path(place).rglob("*.py")) if file.name != NEEDS_THE_SDK)
+        modules = (file for file in sorted(Path(place).rglob("*.py")) if file != Path(place) / NEEDS_THE_SDK)
         files |= {f"{TEAM}/{file.relative_to(place).as_posix()}": file for file in modules}
     return files
 
