@@ -23,6 +23,7 @@ from sagemaker_project_kit.pipeline.session import offline
 from sagemaker_project_kit.pipeline.staging import Locations
 from sagemaker_project_kit.pipeline.tables import Settings
 from sagemaker_project_kit.pipeline.validation import DefinitionError, check, find_problems, walk_steps
+from sagemaker_project_runtime.steps import known_metrics
 from sagemaker_project_runtime.steps.train import LearningCurve
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -258,7 +259,21 @@ def test_neither_are_code_data_and_this_machine(agreed: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize(
     "change",
-    [("max_depth = 4", "max_depth = 5"), ("threshold = 0.8", "threshold = 0.9"), ("[train]", "[train]\nspot = true")],
+    [("max_depth = 4", "max_depth = 5"), ("threshold = 0.8", "threshold = 0.9"), ("max_depth = 4, ", "")],
+)
+def test_nor_is_what_is_tried_every_day(agreed: Path, load: Load, change: tuple[str, str]) -> None:
+    """A push of another hyperparameter trains; nobody has to agree to it twice."""
+    load(change)
+    assert golden.difference(agreed) == ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ('metric = "auc"', 'metric = "f1"'),
+        ("[train]", "[train]\nmax_runtime_minutes = 5"),
+        ("[train]", "[train]\nspot = true"),
+    ],
 )
 def test_what_the_pipeline_does_is_in_the_golden_definition(agreed: Path, load: Load, change: tuple[str, str]) -> None:
     load(change)
@@ -279,6 +294,13 @@ def test_a_module_that_pipeline_py_imports_shapes_the_definition(root: Path, loa
     (team / "other.py").write_text("x = 2\n", encoding="utf-8")
     assert fingerprint(load()) == before
     (team / "deeper.py").write_text("x = 2\n", encoding="utf-8")
+    assert fingerprint(load()) != before
+
+
+def test_the_direction_of_a_metric_shapes_the_definition(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A team corrects `minimize` of its metric: a gate from the cache would let the worst model pass."""
+    before = fingerprint(load())
+    monkeypatch.setattr(known_metrics, "MINIMIZED", frozenset({"auc"}))
     assert fingerprint(load()) != before
 
 

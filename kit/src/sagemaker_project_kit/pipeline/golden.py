@@ -2,7 +2,8 @@
 
 It is written for a project of neutral names in one region, and with `@code@`, `@config@` and `@data@` in place of the
 content hashes: it depends on pipeline.py, project.toml and the kit, not on the machine, on who owns the project, on
-where it runs or on what is in the code and the data. Everything else of the definition is in it.
+where it runs or on what is in the code and the data. Nor on what is tried every day and is no shape: hyperparameters,
+thresholds and instance types of project.toml, which are read where they stand. Everything else is in it.
 """
 
 import contextlib
@@ -15,12 +16,20 @@ from sagemaker_project_kit.pipeline.staging import Locations
 from sagemaker_project_kit.pipeline.tables import Environment, Project, Settings
 
 FILE = Path("tests") / "golden" / "definition.json"
+MACHINE = "ml.m5.large"
 PROJECT = Project(name="project", owner="owner", cost_center="cost-center", region="us-east-1")
 
 
 def neutral(settings: Settings) -> Settings:
-    """The same model, built by nobody in particular on a laptop."""
-    return settings.model_copy(update={"project": PROJECT, "environment": Environment(region=PROJECT.region)})
+    """The same pipeline, built by nobody in particular on a laptop, with no hyperparameter set."""
+    machines = {"instance_type": MACHINE, "processing_instance_type": MACHINE}
+    changes = {
+        "project": PROJECT,
+        "environment": Environment(region=PROJECT.region),
+        "train": settings.train.model_copy(update={"hyperparameters": {}, **machines}),
+        "evaluate": settings.evaluate.model_copy(update={"threshold": 0.0, "champion_tolerance": 0.0}),
+    }
+    return settings.model_copy(update=changes)
 
 
 def current(root: Path) -> str:
