@@ -47,7 +47,7 @@ class Clone:
     def commit(self, branch: str, start: str, files: Files, message: str) -> None:
         """Point a branch at a new commit after `start`; the one commit that an earlier run left is replaced."""
         if self._git("branch", "--list", "--format=%(worktreepath)", branch).strip():
-            raise InputError(f"--clone {self.folder}: branch {branch} is checked out; check out another first.")
+            raise InputError(f"--clone {self.folder}: branch {branch} is checked out there; check out another first.")
         if self._git("for-each-ref", f"refs/heads/{branch}"):
             after = int(self._git("rev-list", "--count", f"{start}..refs/heads/{branch}"))
             if after > 1:
