@@ -67,11 +67,12 @@ test: $(READY) ## every quick test, of the kit and of the template
 test-slow: $(SLOW:%=test-%) ## every other test: both stories, all faults, a fresh project's own checks
 
 .PHONY: $(SLOW:%=test-%)
-test-story test-bake: $(READY)
-	$(PYTEST) $(SPREAD) -m $(@:test-%=%)
+# One at a time: stories and faults play a whole AWS each, with builds side by side and latencies that are judged.
+test-story test-faults: $(READY)
+	$(PYTEST) -m $(@:test-%=%)
 
-test-faults: $(READY)
-	$(PYTEST) -m faults
+test-bake: $(READY)
+	$(PYTEST) $(SPREAD) -m bake
 
 check: install .venv/scanners.installed .venv/emulator.installed ## style, types and the CloudFormation templates
 	$(PY) -m ruff check .
