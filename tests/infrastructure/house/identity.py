@@ -58,7 +58,7 @@ EVERY_RESOURCE: dict[str, str] = {
     "EndpointsTakeConfigurationsOfThisStage": "as WhatTheyRun",
     "PackagesOfTheToolingAccount": "of every project of the tooling account, whose group policies decide as well",
     "AutoscalingOfEndpoints": "targets have ids; the condition names SageMaker, the boundary denies the other stage's",
-    "AutoscalingTriesAlarmsFirst": "Application Auto Scaling names no alarm; the boundary denies the other stage's",
+    "AlarmsAndWhatAutoscalingTries": "Application Auto Scaling names no alarm; the boundary denies the other stage's",
     "TagsOfAutoscaling": "targets have ids; tags only, and the boundary denies the other stage's",
     "MetricsOfModels": "CloudWatch knows no resource for this action; the condition names the namespace",
     "LogInToImages": "ECR knows no resource for this action",
