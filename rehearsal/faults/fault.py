@@ -26,8 +26,9 @@ class UnknownFaultError(Exception):
 class Fault:
     """`play` raises StoryError when something does not hold that must; `begins` is the state that it is played in.
 
-    Faults of one `series` are played one after another with one emulator, as they are listed: each bears with what
-    those before it leave. Only where it `is_denied` may a role be denied a call. One that `is_long` is begun early.
+    Faults of one `series` are played one after another with one emulator: each bears with what those before it leave,
+    by their `place` in the list, in whatever order they are asked for. Only where it `is_denied` may a role be denied
+    a call. One that `is_long` is begun early.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Fault:
     series: str = ""
     is_denied: bool = False
     is_long: bool = False
+    place: int = 0
 
 
 def fault(begins: State, *, series: str = "", is_denied: bool = False, is_long: bool = False) -> Callable[[Play], Play]:
@@ -47,7 +49,7 @@ def fault(begins: State, *, series: str = "", is_denied: bool = False, is_long: 
         if not play.__doc__ or name in FAULTS:
             raise ValueError(f"{name}: its docstring is its title, and its name must be its own")
         title = play.__doc__.splitlines()[0].rstrip(".")
-        FAULTS[name] = Fault(name, title, begins, play, series, is_denied, is_long)
+        FAULTS[name] = Fault(name, title, begins, play, series, is_denied, is_long, len(FAULTS))
         return play
 
     return enter

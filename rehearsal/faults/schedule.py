@@ -80,9 +80,9 @@ class Schedule:
 
 
 def turns(faults: Iterable[Fault]) -> Iterator[Turn]:
-    """Faults as turns, those that are to begin early first."""
+    """Faults as turns, those that are to begin early first; the order of the faults is nothing to them."""
     found: dict[tuple[State, str], list[Fault]] = {}
-    for fault in faults:
+    for fault in sorted(faults, key=lambda each: each.place):
         found.setdefault((fault.begins, fault.series or f"only {fault.name}"), []).append(fault)
     for several in sorted(found.values(), key=lambda each: (-STATES.index(each[0].begins), not each[0].is_long)):
         yield Turn(several[0].begins, tuple(several))

@@ -73,6 +73,13 @@ def test_later_states_and_long_faults_come_first_and_a_series_is_one_turn() -> N
     assert found == [("registered", "e"), ("registered", "d"), ("published", "ac"), ("published", "b")]
 
 
+def test_a_series_is_played_as_it_is_listed_in_whatever_order_it_is_asked_for() -> None:
+    backwards = list(reversed(FAULTS.values()))
+    assert {turn for turn in turns(backwards) if len(turn.faults) > 1} == {
+        turn for turn in turns(FAULTS.values()) if len(turn.faults) > 1
+    }
+
+
 def test_states_are_made_before_what_begins_from_them() -> None:
     schedule = Schedule([*some("accounts", "a"), *some("published", "b")])
     assert schedule.next() == Turn("accounts")
