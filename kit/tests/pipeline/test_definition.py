@@ -218,10 +218,10 @@ def test_what_the_sdk_takes_away_is_seen_here_first(root: Path, load: Load) -> N
     """In a module of ours, not in the SDK's own, and by those who use pipeline.py as a warning."""
     warn = "import warnings; warnings.warn('going away', DeprecationWarning, stacklevel=1)"
     with offline():
-        exec(warn, {"__name__": "sagemaker.core.shapes"})
+        exec(warn, {"__name__": "sagemaker.core.shapes"})  # noqa: S102
         for module in ("sagemaker_project_kit.pipeline.jobs", "model_build.pipeline"):
             with pytest.raises(DeprecationWarning, match="going away"):
-                exec(warn, {"__name__": module})
+                exec(warn, {"__name__": module})  # noqa: S102
 
 
 def test_nothing_is_imported_from_a_module_that_will_go_away(root: Path) -> None:

@@ -12,6 +12,7 @@ from sagemaker.serve.model_builder import ModelBuilder
 
 from sagemaker_project_kit.pipeline.context import Context, join
 from sagemaker_project_kit.pipeline.jobs import RETRY_CALL
+from sagemaker_project_kit.pipeline.machines import of_image
 from sagemaker_project_kit.pipeline.staging import file_name
 
 CONTENT_TYPES = ["text/csv", "application/json", "application/jsonlines"]
@@ -23,15 +24,16 @@ def register_step(
     *,
     evaluation: str,
     metadata: Mapping[str, Any],
-    inference_instances: Sequence[str],
-    transform_instances: Sequence[str],
+    inference_instances: Sequence[str] = (),
+    transform_instances: Sequence[str] = (),
 ) -> ModelStep:
     """A new version in the model package group, of what Context.model() is.
 
     `evaluation`: the step with the outputs evaluation and contract and the report Model. `metadata`: what the version
-    says of itself, beside its commit, execution, contract and framework. The instance types are those that the registry
-    recommends.
+    says of itself, beside its commit, execution, contract and framework. The instance types are those of the image
+    (machines.py), which the templates of the deploy half offer; name others only for templates of your own.
     """
+    machines = of_image(context.settings.model.image)
     contract = context.output(evaluation, "contract")
     statistics = join(context.output(evaluation, "evaluation"), "evaluation.json")
     model = ModelBuilder(
@@ -47,8 +49,8 @@ def register_step(
         model_package_group_name=context.settings.model_package_group,
         content_types=CONTENT_TYPES,
         response_types=CONTENT_TYPES,
-        inference_instances=list(inference_instances),
-        transform_instances=list(transform_instances),
+        inference_instances=list(inference_instances or machines.inference),
+        transform_instances=list(transform_instances or machines.transform),
         approval_status=context.parameters.approval,
         model_metrics=ModelMetrics(model_statistics=MetricsSource(content_type="application/json", s3_uri=statistics)),
         customer_metadata_properties={
