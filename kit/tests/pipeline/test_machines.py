@@ -1,4 +1,4 @@
-"""One list of machines: what the registry says of a model is what the templates, stages and recipes of a project use."""
+"""One list of machines: what the registry says of a model is what templates, stages and recipes use."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from sagemaker_project_kit.pipeline.validation import walk_steps
 
 DEPLOY = PROJECT / "model_deploy"
 GOLDEN = Path(__file__).parent / "golden"
-# AWS's own processors, which run images of arm64 only: a family such as m7g, c6gd or r8g, but not the GPUs of g5g's kin.
+# AWS's own processors, which run images of arm64 only: a family such as m7g, c6gd or r8g, but not g5g (GPUs).
 ARM = re.compile(r"ml\.[a-z]\d+g[a-z]*\..*")
 
 

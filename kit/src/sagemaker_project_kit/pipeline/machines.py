@@ -33,5 +33,5 @@ ARCHITECTURES = {"xgboost": "x86_64", "sklearn": "x86_64"}
 
 
 def of_image(image: str) -> Machines:
-    """The machines for one of the images that model.py may name as IMAGE; those of x86_64 for one that is not listed."""
+    """The machines for an image that model.py may name as IMAGE; those of x86_64 for one that is not listed."""
     return BY_ARCHITECTURE[ARCHITECTURES.get(image, "x86_64")]

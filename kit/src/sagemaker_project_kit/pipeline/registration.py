@@ -15,6 +15,7 @@ from sagemaker_project_kit.pipeline.jobs import RETRY_CALL
 from sagemaker_project_kit.pipeline.machines import of_image
 from sagemaker_project_kit.pipeline.staging import file_name
 
+DEFAULT_ACCEPT = "*/*"  # as the contract says
 CONTENT_TYPES = ["text/csv", "application/json", "application/jsonlines"]
 
 
@@ -42,7 +43,12 @@ def register_step(
         sagemaker_session=context.session,
         role_arn=context.role,
         # Without these the SDK writes an empty SAGEMAKER_PROGRAM and the endpoint cannot import the handler.
-        env_vars={"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"},
+        env_vars={
+            "SAGEMAKER_PROGRAM": "inference.py",
+            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+            # Else AWS's toolkit answers JSON, whatever was sent, to who asks for no format.
+            "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": DEFAULT_ACCEPT,
+        },
     )
     is_regression = context.settings.data.problem_type == "regression"
     arguments = model.register(

@@ -13,6 +13,9 @@ from sagemaker_project_runtime.serving import payload
 from sagemaker_project_runtime.serving.inference import Model, Refusal, input_fn, model_fn, output_fn, predict_fn
 
 MODEL_DIR = "/opt/ml/model"
+# What stands for a missing Accept, and for one that does not care, as in AWS's toolkit (sagemaker_containers._worker,
+# Request.accept): JSON, unless the model's environment says otherwise.
+DEFAULT_ACCEPT = "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
 MAX_BODY = 100 * 1024 * 1024  # what batch transform sends at most; InvokeEndpoint stops at 6 MB (25 MB since 2025)
 ROUTES = {"/ping": "GET", "/invocations": "POST"}
 
@@ -101,6 +104,8 @@ def _kinds(headers: list[tuple[bytes, bytes]]) -> tuple[str, str]:
             content_type = value.decode("latin-1")
         elif name == b"accept":
             accept = value.decode("latin-1")
+    if accept in ("", "*/*"):
+        accept = os.environ.get(DEFAULT_ACCEPT, payload.JSON)
     return content_type, accept
 
 
