@@ -132,7 +132,7 @@ def training_step(context: Context, channels: Mapping[str, Any]) -> Any:
     return SearchStep(single, name="Tune", step_args=tuner.tune(inputs=inputs))
 
 
-class SearchStep(TuningStep):
+class SearchStep(TuningStep):  # type: ignore[misc]  # the SDK says nothing of its types
     """Jobs that are each what the step Train would be, but for the values that are searched.
 
     SDK 3.27 leaves fields out when it copies them into a tuning job (`sagemaker.train.tuner` takes three of

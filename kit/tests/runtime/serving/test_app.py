@@ -43,6 +43,12 @@ def test_ping(call: Call) -> None:
     assert call("GET", "/ping").status_code == 200
 
 
+def test_a_batch_job_that_sets_nothing_is_told_what_the_container_takes(call: Call) -> None:
+    response = call("GET", "/execution-parameters")
+    assert response.json() == {"MaxConcurrentTransforms": 1, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
+    assert call("POST", "/execution-parameters").headers["allow"] == "GET"
+
+
 def test_invocations(call: Call, row: dict[str, Any]) -> None:
     response = call("POST", "/invocations", json=row)
     assert response.status_code == 200
