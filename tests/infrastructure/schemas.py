@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cfnlint.decode.cfn_yaml import load  # type: ignore[import-not-found]
-from cfnlint.helpers import REGIONS  # type: ignore[import-not-found]
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-not-found]
+from cfnlint.decode.cfn_yaml import load
+from cfnlint.helpers import REGIONS
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 Schema = Mapping[str, Any]
 
@@ -57,7 +57,7 @@ def unknown(value: Any, node: Schema, root: Schema, path: str = "") -> Iterator[
             yield from unknown(branch, node, root, path)
     if function.startswith(("Fn::", "Ref")):
         return
-    known = node.get("properties")
+    known: Schema = node.get("properties") or {}
     for name, inner in value.items() if known else ():
         if name in known:
             yield from unknown(inner, known[name], root, f"{path}/{name}")
@@ -67,11 +67,14 @@ def unknown(value: Any, node: Schema, root: Schema, path: str = "") -> Iterator[
 
 def look(folder: Path) -> dict[str, Any]:
     """Every template of a folder against every region; a schema that two regions share is read once."""
-    without, properties, create_only = defaultdict(set), [], {}
+    without: dict[str, set[str]] = defaultdict(set)
+    properties: list[list[str]] = []
+    create_only: dict[str, list[str]] = {}
     for path in sorted(folder.glob("*.yaml")):
         template = load(str(path))
         for name, resource in resources(template["Resources"]):
-            kind, told = str(resource["Type"]), {}
+            kind = str(resource["Type"])
+            told: dict[str, list[str]] = {}
             for region in sorted(REGIONS):
                 if kind not in types(region):
                     without[kind].add(region)

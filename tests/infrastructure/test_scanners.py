@@ -11,7 +11,7 @@ from tests.infrastructure.scanners import Finding
 
 @pytest.fixture(scope="module")
 def lint(tmp_path_factory: pytest.TempPathFactory) -> list[Finding]:
-    """What the two linters say about the templates as they are written, the product for poorer regions under its name."""
+    """What the two linters say about the templates as they are written, and about the product of a poorer region."""
     folder = tmp_path_factory.mktemp("templates")
     for name, text in {**subjects.templates(), **regions.templates()}.items():
         (folder / name).write_text(text, encoding="utf-8")

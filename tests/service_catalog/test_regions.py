@@ -3,7 +3,7 @@
 import pytest
 from rich.console import Console
 
-from service_catalog import doctor, names, publish, regions, release
+from service_catalog import doctor, joiner, names, publish, regions, release
 from service_catalog.aws.account import Account, Identity
 from service_catalog.aws.catalog import Catalog
 from service_catalog.aws.stacks import Stacks
@@ -39,7 +39,7 @@ def test_what_a_region_does_not_know_is_left_out_and_said(
         for finding in doctor.examine(Patient(account))
         if "has no AWS::" in finding.text
     }
-    assert told == {regions.joiner.OPTIONAL[word].removeprefix("AWS::") for word in lacking}
+    assert told == {joiner.OPTIONAL[word].removeprefix("AWS::") for word in lacking}
 
 
 def test_a_form_without_codecommit_offers_a_connection_only(account: Account, source: Source) -> None:
