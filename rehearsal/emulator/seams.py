@@ -469,6 +469,15 @@ def _provision_resource(kind: str, logical_id: str, properties: Document, stack_
     return _inside(call, lambda given: _create_completely(kind, logical_id, given, stack_name))
 
 
+UpdateCheck = Callable[[str, Document, Document], "str | None"]
+_update_checks: list[UpdateCheck] = []
+
+
+def before_update(function: UpdateCheck) -> None:
+    """Let function(type, old properties, new ones) say why CloudFormation does not update a resource so."""
+    _update_checks.append(function)
+
+
 def _update_resource(
     kind: str,
     physical_id: str,
@@ -480,6 +489,8 @@ def _update_resource(
 ) -> Any:
     if old == new:
         return _update(kind, physical_id, old, new, stack_name, logical_id, attributes)
+    if refusal := next((words for function in _update_checks if (words := function(kind, old, new))), None):
+        raise ValueError(refusal)
     call = ResourceCall("update", kind, logical_id, stack_name, new, old, physical_id)
 
     def update(given: Document) -> Any:
