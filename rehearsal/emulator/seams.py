@@ -736,11 +736,12 @@ def describe_types_with(found: Callable[[str], "dict[str, str] | None"]) -> None
     """Let found(name) answer DescribeType for a resource type; None: there is none of that name."""
 
     def describe(parameters: Document) -> Response:
-        name = str(helpers._p(parameters, "TypeName"))
+        given = parameters.get("TypeName", "")
+        name = str(given[0] if isinstance(given, list) else given)
         members = found(name)
         if members is None:
             return cast(Response, helpers._error("TypeNotFoundException", f"The type '{name}' cannot be found.", 404))
-        inner = "".join(f"<{member}>{helpers._esc(value)}</{member}>" for member, value in members.items())
+        inner = "".join(f"<{member}>{value}</{member}>" for member, value in members.items())
         inner = f"<DescribeTypeResult>{inner}</DescribeTypeResult>"
         return cast(Response, helpers._xml(200, "DescribeTypeResponse", inner))
 
