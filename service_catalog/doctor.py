@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
-from service_catalog import errors, layout, names
+from service_catalog import errors, joiner, layout, names, regions, release
 from service_catalog.aws import connections, quotas, roles
 from service_catalog.aws.account import Account
 from service_catalog.aws.buckets import Bucket, key_of
@@ -149,6 +149,21 @@ def _regions(patient: Patient) -> Iterator[Finding]:
 def _complete_regions(account: Account) -> set[str]:
     needed = [set(account.regions_of(service)) for service, need in _NEEDED.items() if not need]
     return set.intersection(*(regions for regions in needed if regions))
+
+
+def _types(patient: Patient) -> Iterator[Finding]:
+    """What `publish` leaves out here, or why it cannot publish."""
+    region = regions.Region.look(patient.account, release.templates())
+    if region.needed:
+        yield Finding("bad", "types", region.refusal())
+        return
+    if region.unasked:
+        yield Finding("note", "types", region.unasked)
+    for word in region.lacking:
+        text = f"{patient.account.region} has no {joiner.OPTIONAL[word]}"
+        yield Finding("note", "types", text, f"`publish` leaves it out: {regions.WITHOUT[word]}")
+    if not (region.unasked or region.lacking):
+        yield Finding("good", "types", "CloudFormation knows every type of a project")
 
 
 def _closed(patient: Patient) -> Iterator[Finding]:
@@ -414,6 +429,7 @@ def _quotas(patient: Patient) -> Iterator[Finding]:
 
 _LOOKS: dict[str, Callable[[Patient], Iterator[Finding]]] = {
     "region": _regions,
+    "types": _types,
     "CodeCommit": _closed,
     "stack": _stacks,
     "role": _roles,

@@ -14,7 +14,7 @@ from itertools import combinations
 from rich.console import Console
 
 from scripts.kit import VENDOR
-from service_catalog import foundations, joiner, names, plan, seed
+from service_catalog import foundations, joiner, names, plan, regions, seed
 from service_catalog.answers import Question
 from service_catalog.aws.account import Account
 from service_catalog.aws.packages import PACKAGE, Index
@@ -87,9 +87,12 @@ def changes(accounts: Sequence[Account], source: Source, wish: Wish) -> list[Cha
 
 
 def _changes_in(account: Account, source: Source, given: Wish, made: Made) -> Iterator[Change]:
+    region = regions.Region.look(account, source.templates)
+    source = region.source(source)
     kept = find_kept(account, given)
     wish = given.with_kept(kept)
     _require_sense([account], wish)
+    yield from region.changes()
     yield from kept.lines(account)
     stacks = Stacks(account.client("cloudformation"), wish.pause)
     release = release_for(account, source, wish)
@@ -129,7 +132,8 @@ def find_kept(account: Account, wish: Wish) -> Kept:
 
 
 def release_for(account: Account, source: Source, wish: Wish) -> Release:
-    """The product for one account and region."""
+    """The product for one account and region, as the region can have it. Raises AccessError."""
+    source = regions.Region.look(account, source.templates).source(source)
     return source.release(Place.of(account), defaults(account, wish), wish.version)
 
 

@@ -469,6 +469,15 @@ def _provision_resource(kind: str, logical_id: str, properties: Document, stack_
     return _inside(call, lambda given: _create_completely(kind, logical_id, given, stack_name))
 
 
+UpdateCheck = Callable[[str, Document, Document], "str | None"]
+_update_checks: list[UpdateCheck] = []
+
+
+def before_update(function: UpdateCheck) -> None:
+    """Let function(type, old properties, new ones) say why CloudFormation does not update a resource so."""
+    _update_checks.append(function)
+
+
 def _update_resource(
     kind: str,
     physical_id: str,
@@ -480,6 +489,8 @@ def _update_resource(
 ) -> Any:
     if old == new:
         return _update(kind, physical_id, old, new, stack_name, logical_id, attributes)
+    if refusal := next((words for function in _update_checks if (words := function(kind, old, new))), None):
+        raise ValueError(refusal)
     call = ResourceCall("update", kind, logical_id, stack_name, new, old, physical_id)
 
     def update(given: Document) -> Any:
@@ -641,7 +652,20 @@ def template_problem(text: str) -> str | None:
         engine._validate_template_statics(template)
     except Exception as error:  # Its YAML and JSON readers raise whatever they like.
         return str(error)
-    return None
+    return _misread(template)
+
+
+TemplateCheck = Callable[[Document], "str | None"]
+_template_checks: list[TemplateCheck] = []
+
+
+def before_reading(function: TemplateCheck) -> None:
+    """Let function(template) say what is wrong with a template, whatever its parameters and conditions."""
+    _template_checks.append(function)
+
+
+def _misread(template: Document) -> str | None:
+    return next((words for function in _template_checks if (words := function(template))), None)
 
 
 def template_parameters(text: str) -> dict[str, Document]:
@@ -667,9 +691,15 @@ def _template_refused(parameters: Document) -> Response | None:
     """What CreateStack, UpdateStack and CreateChangeSet answer instead of looking at a template any further."""
     given = {name: value[0] if isinstance(value, list) else value for name, value in parameters.items()}
     body, _ = helpers._resolve_document(parameters, "TemplateBody", "TemplateURL", "Template")
-    if not body or template_problem(body):
+    try:
+        template, role = _template(body), str(given.get("RoleARN") or "")
+        problem = _misread(template)
+    except Exception:
         return None  # They say themselves what is wrong with it, or that there is none.
-    template, role = _template(body), str(given.get("RoleARN") or "")
+    if problem:
+        return cast(Response, helpers._error("ValidationError", problem))
+    if template_problem(body):
+        return None
     refusal = next((words for function in _may_use if (words := function(template, role))), None)
     return cast(Response, helpers._error("AccessDenied", refusal, 403)) if refusal else None
 
@@ -685,7 +715,7 @@ def on_stack_call(function: StackCall) -> None:
 
 def _watched(operation: str, handler: Callable[[Document], Response]) -> Callable[[Document], Response]:
     def watched(parameters: Document) -> Response:
-        reads = operation in ("CreateStack", "UpdateStack", "CreateChangeSet")
+        reads = operation in ("CreateStack", "UpdateStack", "CreateChangeSet", "ValidateTemplate")
         answer = (_template_refused(parameters) if reads else None) or handler(parameters)
         if answer[0] < 300:
             plain = {name: value[0] if isinstance(value, list) else value for name, value in parameters.items()}
@@ -696,8 +726,26 @@ def _watched(operation: str, handler: Callable[[Document], Response]) -> Callabl
     return watched
 
 
-for _operation in ("CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ExecuteChangeSet"):
+for _operation in (
+    "CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ExecuteChangeSet", "ValidateTemplate"
+):  # fmt: skip
     handlers._ACTION_HANDLERS[_operation] = _watched(_operation, handlers._ACTION_HANDLERS[_operation])
+
+
+def describe_types_with(found: Callable[[str], "dict[str, str] | None"]) -> None:
+    """Let found(name) answer DescribeType for a resource type; None: there is none of that name."""
+
+    def describe(parameters: Document) -> Response:
+        given = parameters.get("TypeName", "")
+        name = str(given[0] if isinstance(given, list) else given)
+        members = found(name)
+        if members is None:
+            return cast(Response, helpers._error("TypeNotFoundException", f"The type '{name}' cannot be found.", 404))
+        inner = "".join(f"<{member}>{value}</{member}>" for member, value in members.items())
+        inner = f"<DescribeTypeResult>{inner}</DescribeTypeResult>"
+        return cast(Response, helpers._xml(200, "DescribeTypeResponse", inner))
+
+    handlers._ACTION_HANDLERS["DescribeType"] = describe
 
 
 # APIs: ministack serves them at host names of its own, and knows no integration with SageMaker

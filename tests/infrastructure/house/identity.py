@@ -33,6 +33,7 @@ EVERY_RESOURCE: dict[str, str] = {
     "ServicesOfProjectsUseTheirKey": "as KeysOfProjects, and only for a service",
     "RegistriesAreMadeWithTheirTag": "a group's name begins with the project's; the condition wants the project's tag",
     "TagsOfNewRegistries": "only while a group is made, which the statement before binds to the tag",
+    "RepositoriesInStudio": "CloudFormation names them; the condition wants the project's tag",
     "RegistriesOfProjects": "a group's name begins with the project's; the condition wants the project's tag",
     "SubscriptionsEnd": "a subscription is no resource for IAM (Service Authorization Reference)",
     "WhichLogsThereAre": "this action knows no resource (Service Authorization Reference)",
