@@ -22,7 +22,9 @@ Answers = dict[str, str]
 class Channel(Protocol):
     """One of the two ways."""
 
-    arguments: tuple[str, ...]
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """How `publish` is called."""
 
     def grant(self, world: World) -> None:
         """What an engineer gives the people in Studio once it is published."""
