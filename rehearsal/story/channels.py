@@ -15,6 +15,8 @@ from rehearsal.story.world import World, expect
 PRODUCT = "ML project: build, release, monitor"
 VISIBLE = {"Key": "sagemaker:studio-visibility", "Value": "true"}
 PLACE = "sagemaker:projectS3TemplatesLocation"
+# s3_templates/cors-policy.json in aws-samples/sagemaker-custom-project-templates
+ORIGIN, METHODS = "https://*.sagemaker.aws", {"GET", "HEAD", "POST", "PUT", "DELETE"}
 PORTFOLIO = "sagemaker-projects-portfolio"
 Answers = dict[str, str]
 
@@ -160,9 +162,16 @@ class Bucket:
         shown = [key for key in keys if VISIBLE in s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]]
         expect(len(shown) == 1, f"one template with the tag {VISIBLE} in {tags[PLACE]}", keys)
         text = s3.get_object(Bucket=bucket, Key=shown[0])["Body"].read().decode()
+        self._require_readable(world, bucket)
         template = yaml.load(text, _Plain)  # noqa: S506 - a SafeLoader
         version = template["Mappings"]["Template"]["This"]["Version"]
         return Shown(bucket, shown[0], template["Parameters"], str(version))
+
+    def _require_readable(self, world: World, bucket: str) -> None:
+        """The browser lets Studio's pages use the bucket as the rule of AWS's sample does."""
+        rules = world.client("s3").get_bucket_cors(Bucket=bucket)["CORSRules"]
+        methods = {method for rule in rules if ORIGIN in rule["AllowedOrigins"] for method in rule["AllowedMethods"]}
+        expect(methods >= METHODS, f"a CORS rule for {ORIGIN} with {sorted(METHODS)}", rules)
 
 
 class _Plain(yaml.SafeLoader):
