@@ -18,6 +18,7 @@ ROLES = ("pipeline", "train", "release", "verify", "jobs", "dispatcher", "schedu
 PATH = "/sagemaker-projects/"
 LAUNCH_ROLE = "sagemaker-projects-launch"
 BOUNDARY = "sagemaker-projects-boundary"
+STUDIO_POLICY = "sagemaker-projects-studio"
 PORTFOLIO_STACK = "sagemaker-projects-portfolio"
 PORTFOLIO = "Machine learning projects"
 PRODUCT = "ML project: build, release, monitor"
@@ -112,6 +113,11 @@ def role_arn(partition: str, account: str, role: str) -> str:
 def launch_role_arn(partition: str, account: str) -> str:
     """The role that Service Catalog makes projects under."""
     return role_arn(partition, account, LAUNCH_ROLE)
+
+
+def studio_policy_arn(partition: str, account: str) -> str:
+    """What people in Studio need for the S3 channel."""
+    return f"arn:{partition}:iam::{account}:policy{PATH}{STUDIO_POLICY}"
 
 
 def boundary_arn(partition: str, account: str) -> str:

@@ -15,6 +15,10 @@ PROJECT_ID_LENGTH = 20
 TAG_VALUE = r"[\w .:/=+@-]{1,128}"
 TAG_VALUE_LENGTH = 128
 
+# The account's bucket of whatever region a request is for. Roles are made once for all regions, so IAM fills the region
+# in: ${aws:RequestedRegion} is a policy variable, and no wildcard, which in an address would fit slashes too.
+OWN_BUCKET = "sagemaker-projects-${AWS::AccountId}-${!aws:RequestedRegion}"
+
 # As a part of a template names them, between < and >.
 WORDS = {
     "project_name": PROJECT_NAME,
@@ -23,5 +27,6 @@ WORDS = {
     "project_id_length": str(PROJECT_ID_LENGTH),
     "tag_value": TAG_VALUE,
     "tag_value_length": str(TAG_VALUE_LENGTH),
+    "own_bucket": OWN_BUCKET,
     "tag_value_hint": f"1 to {TAG_VALUE_LENGTH} letters, digits, spaces and any of _ . : / = + - @",
 }

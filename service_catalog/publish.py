@@ -264,6 +264,7 @@ def next_words(accounts: Sequence[Account], source: Source, wish: Wish) -> str:
         lines.append(f"{wish.words.name}, version {release.version}, in {account.place}")
         if S3 in wish.channels:
             lines.append(f"  launch role for the S3 channel: {names.launch_role_arn(account.partition, account.id)}")
+            lines.append(f"  attach to Studio's roles:       {names.studio_policy_arn(account.partition, account.id)}")
     lines += ["Create a project from it:"]
     lines += ["  in Studio: Deployments, Projects, Create project, Organization templates"]
     return "\n".join([*lines, *(f"  here:      {command('create', account, name='NAME')}" for account in accounts)])

@@ -1,7 +1,8 @@
 """Requests as IAM decides them: each with all that decides it, as data; the verdict of ministack's evaluator; and why.
 
-Beside seams.py the only file that touches what ministack keeps private. It needs no emulator to run: what a play wrote
-down is judged again by the very code that judged it first. It changes neither requests nor policies.
+Beside seams.py, patterns.py and variables.py the only file that touches what ministack keeps private. It needs no
+emulator to run: what a play wrote down is judged again by the very code that judged it first. It changes neither
+requests nor policies.
 """
 
 import contextvars
@@ -13,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from ministack.core import iam_evaluator  # type: ignore[import-not-found]
+
+from . import variables  # noqa: F401 - conditions have them from here on
 
 Document = dict[str, Any]
 Statements = list[Any]  # ministack's ParsedStatement

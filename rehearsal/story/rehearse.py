@@ -45,6 +45,7 @@ def rehearse(story: Sequence[Step], options: Options, console: Console, kept: Pa
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         size=options.size,
         provider=options.provider,
+        channel=options.channel,
         region=options.region,
         permissions_enforced=options.enforce,
         pace=PACE,

@@ -27,6 +27,7 @@ class Options:
 
     size: Literal["small", "medium"] = "medium"
     provider: Literal["codecommit", "connection"] = "codecommit"
+    channel: Literal["catalog", "s3"] = "catalog"
     name: str = "Customer-Churn"
     region: str = "us-east-1"
     until: str | None = None
@@ -49,7 +50,6 @@ class Project:
     name: str = ""
     id: str = ""
     arn: str = ""
-    provisioned_product: str = ""
     stack: str = ""
 
     @property

@@ -11,6 +11,8 @@ from typing import Any
 
 from ministack.core import iam_evaluator as iam  # type: ignore[import-not-found]
 
+from rehearsal.emulator import variables  # noqa: F401 - the evaluator takes them from here on
+
 Request = dict[str, Any]
 Documents = list[dict[str, Any]]
 
