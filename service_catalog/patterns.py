@@ -15,12 +15,20 @@ PROJECT_ID_LENGTH = 20
 TAG_VALUE = r"[\w .:/=+@-]{1,128}"
 TAG_VALUE_LENGTH = 128
 
+# S3 user guide, "General purpose buckets naming rules". CloudFormation cannot make ARNs of a list of names, so a template
+# says each place of it: the first, and these.
+BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+FURTHER = ("Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth", "Tenth")
+
 # As a part of a template names them, between < and >.
 WORDS = {
     "project_name": PROJECT_NAME,
     "project_name_length": str(PROJECT_NAME_LENGTH),
     "project_id": PROJECT_ID,
     "project_id_length": str(PROJECT_ID_LENGTH),
+    "buckets": f"{BUCKET}(,{BUCKET}){{0,{len(FURTHER)}}}",
+    "most_buckets": str(len(FURTHER) + 1),
+    "places": "," * len(FURTHER),
     "tag_value": TAG_VALUE,
     "tag_value_length": str(TAG_VALUE_LENGTH),
     "tag_value_hint": f"1 to {TAG_VALUE_LENGTH} letters, digits, spaces and any of _ . : / = + - @",
