@@ -15,10 +15,11 @@ PROJECT_ID_LENGTH = 20
 TAG_VALUE = r"[\w .:/=+@-]{1,128}"
 TAG_VALUE_LENGTH = 128
 
-# S3 user guide, "General purpose buckets naming rules". CloudFormation cannot make ARNs of a list of names, so a template
-# says each place of it: the first, and these.
+# S3 user guide, "General purpose buckets naming rules". CloudFormation cannot make ARNs of a list of names (a delimiter
+# of Fn::Join is no function), so a template says each place of it: the first, and these. Five, because the tools that
+# check templates follow each condition both ways, and give up at ten.
 BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
-FURTHER = ("Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth", "Tenth")
+FURTHER = ("Second", "Third", "Fourth", "Fifth")
 
 # As a part of a template names them, between < and >.
 WORDS = {

@@ -30,7 +30,7 @@ _NETWORK = {
 }
 # What a large company keeps apart, beside the stages
 _APART = {
-    "DataBucket": ",".join(f"example-training-data-{number}" for number in range(10)),
+    "DataBucket": ",".join(f"example-training-data-{number}" for number in range(5)),
     "DataAccountId": "555555555555",
     "ArtifactsAccountId": "666666666666",
     "OperationsAccountId": "777777777777",

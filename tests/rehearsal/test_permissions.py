@@ -413,7 +413,7 @@ def test_an_event_reaches_a_topic_only_if_its_policy_lets_it(guarded: Account) -
 
 
 def test_an_event_reaches_the_bus_of_another_account_if_role_and_bus_let_it(guarded: Account) -> None:
-    """Both must (EventBridge user guide, "Sending and receiving events between AWS accounts"); what may not, is kept."""
+    """Both must (EventBridge user guide, "Sending and receiving events between AWS accounts"); the rest is kept."""
     other = Account(guarded.emulator, str(int(guarded.id) + 500_000))
     bus = f"arn:aws:events:us-east-1:{other.id}:event-bus/default"
     caught = Inbox(other, {"source": ["team"], "account": [guarded.id]})
