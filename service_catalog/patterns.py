@@ -29,7 +29,8 @@ WORDS = {
     "project_id_length": str(PROJECT_ID_LENGTH),
     "buckets": f"{BUCKET}(,{BUCKET}){{0,{len(FURTHER)}}}",
     "most_buckets": str(len(FURTHER) + 1),
-    "places": "," * len(FURTHER),
+    # No bucket is called so: S3's names have three characters at least
+    "no_more_buckets": ",-" * len(FURTHER),
     "tag_value": TAG_VALUE,
     "tag_value_length": str(TAG_VALUE_LENGTH),
     "tag_value_hint": f"1 to {TAG_VALUE_LENGTH} letters, digits, spaces and any of _ . : / = + - @",

@@ -635,6 +635,42 @@ for _name in RULE_FUNCTIONS:
     engine.CfnLoader.add_constructor(f"!{_name}", engine._construct_cfn_tag(f"Fn::{_name}"))
 # libyaml reads the product's template three times as fast as the reader in Python that ministack takes.
 engine.CfnLoader = type("CfnLoader", (yaml.CSafeLoader,), {"yaml_constructors": engine.CfnLoader.yaml_constructors})
+_evaluate_conditions = engine._evaluate_conditions
+
+
+def _spelled(value: Any, parameters: Document) -> Any:
+    """A part of a condition with its Joins and Splits done, which ministack leaves as they are."""
+    if isinstance(value, list):
+        return [_spelled(each, parameters) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "Fn::Split" in value:
+        separator, text = value["Fn::Split"]
+        return str(_spelled_text(text, parameters)).split(separator)
+    if "Fn::Join" in value:
+        return _spelled_text(value, parameters)
+    return {key: _spelled(each, parameters) for key, each in value.items()}
+
+
+def _spelled_text(value: Any, parameters: Document) -> Any:
+    if isinstance(value, dict) and "Fn::Join" in value:
+        separator, parts = value["Fn::Join"]
+        found = _spelled_text(parts, parameters)
+        items = found if isinstance(found, list) else str(found).split(",")
+        return separator.join(str(_spelled_text(each, parameters)) for each in items)
+    if isinstance(value, dict) and value.get("Ref") in parameters:
+        return parameters[value["Ref"]]["Value"]
+    return value
+
+
+def _conditions(template: Document, parameters: Document) -> Any:
+    spelled = _spelled(template.get("Conditions") or {}, parameters)
+    return _evaluate_conditions({**template, "Conditions": spelled}, parameters)
+
+
+for _module in (engine, changesets, handlers, stacks):
+    _module._evaluate_conditions = _conditions
+
 _parse_template = engine._parse_template
 
 

@@ -9,7 +9,10 @@ from typing import Any
 from tests.service_catalog.roles.accounts import LAYOUTS, ORGANIZATION, OTHER, PROJECT, REGION, TOOLING, Layout, layout
 from tests.service_catalog.roles.evaluator import Request
 
-EVERYTHING: dict[str, Any] = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+EVERYTHING: dict[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+}
 _EVERYBODY = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
