@@ -62,7 +62,7 @@ def test_the_plan_tells_each_answer_its_origin_and_what_would_be_made(
     rows = [line.split() for line in printed().splitlines()]
     assert ["+", "AlertEmail", "me@example.com", "sent:", "you", "gave", "it"] in rows
     assert ["=", "BranchName", "main", "default", "of", "this", "version"] in rows
-    assert "no value    ConnectionArn, RepositoryId, DataBucket, StagingAccountId" in printed()
+    assert "no value    ConnectionArn, RepositoryId, DataBucket, DataAccountId, StagingAccountId" in printed()
     facts = told(printed())
     bucket = names.account_bucket(published.id, published.region)
     assert facts["repository"].startswith(
