@@ -7,6 +7,7 @@ stands once in it, between two comments, and is written for each stage of stages
                                             it <Previous>, <PreviousTitle> …
     # for each stage and an earlier one     each such pair; of the earlier one <other>, <Other>, <OtherTitle> …
     # for each stage and another            each pair, either way round
+    # for each further bucket               <Nth> Second, Third …, <position> 1, 2 …: of the list DataBucket
     # if people approve it                  within such a block, for the stages where they do
     # if the region has CodeCommit          what names a type of OPTIONAL, which not every region knows: CloudFormation
     # if the region lacks CodeCommit        refuses the whole template there, whatever the resource's Condition says
@@ -190,6 +191,9 @@ _KINDS: dict[str, Callable[[Sequence[Stage]], Iterator[dict[str, str]]]] = {
     ),
     "for each stage and another": lambda stages: (
         {**one.words, **_other("Other", other)} for one, other in permutations(stages, 2)
+    ),
+    "for each further bucket": lambda _: (
+        {"Nth": nth, "position": str(position)} for position, nth in enumerate(patterns.FURTHER, 1)
     ),
 }
 _EVERY_WORD = {word for turns in _KINDS.values() for words in turns(IN_ORDER) for word in words}

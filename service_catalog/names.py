@@ -10,6 +10,9 @@ from service_catalog import stages
 
 STAGES = tuple(stage.name for stage in stages.IN_ORDER)
 STAGE_PARAMETERS = {stage.name: f"{stage.words['Stage']}AccountId" for stage in stages.IN_ORDER}  # of the product
+# What a large company keeps in accounts of its own, beside the stages
+PARTS = ("data", "artifacts", "operations")
+PART_PARAMETERS = {part: f"{part.capitalize()}AccountId" for part in PARTS}  # of the product
 STAGE_PURPOSES = ("deploy", "cloudformation", "endpoint", "verify")  # of a stage's roles
 CONCERNS = ("endpoint", "scaling", "api", "batch", "monitoring")
 BUILDS = ("train", "release", *(f"verify-{stage}" for stage in STAGES), "confirm", "seed")

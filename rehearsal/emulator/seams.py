@@ -194,6 +194,25 @@ def _invoke(target: Document, event: Document, rule: Document, view: Any = None)
 eventbridge._invoke_target = _invoke
 
 
+def deliver_here(target: Document, event: Document, rule: Document) -> None:
+    """Let ministack itself deliver an event, to a target that it knows."""
+    _invoke_target(target, event, rule, None)
+
+
+def put_on_bus(bus: str, event: Document) -> None:
+    """Put an event on a bus, its own account and region kept."""
+    _, _, _, place, owner, resource = bus.split(":")
+    with scope(owner, place):
+        eventbridge._dispatch_event({**event, "EventBusName": resource.partition("/")[2]})
+
+
+def _bus_policy(arn: str) -> tuple[Document, str] | None:
+    """The policy of a bus and its owner; None for a rule or a bus without one, which ministack asks of no caller."""
+    fields = arn.split(":")
+    bus = fields[5].removeprefix("event-bus/") if len(fields) > 5 and fields[5].startswith("event-bus/") else ""
+    return (eventbridge._event_bus_policies.get(bus) or {}, fields[4]) if bus else None
+
+
 EventNote = Callable[[Document, Document], None]
 _event_notes: list[EventNote] = []
 _dispatch_event = eventbridge._dispatch_event
@@ -221,9 +240,11 @@ _put_permission = eventbridge._put_permission
 
 
 def _put_whole_permission(request: Document) -> Any:
-    """ministack leaves out the form of the call that gives the whole policy of a bus."""
+    """ministack leaves out the form of the call that gives the whole policy of a bus, and whose a number is."""
     if "Policy" not in request:
-        return _put_permission(request)
+        principal = str(request.get("Principal", "*"))
+        named = {"AWS": f"arn:aws:iam::{principal}:root"} if principal.isdecimal() else principal
+        return _put_permission({**request, "Principal": named})
     eventbridge._event_bus_policies[request.get("EventBusName", "default")] = json.loads(request["Policy"])
     return responses.json_response({})
 
@@ -625,6 +646,42 @@ for _name in RULE_FUNCTIONS:
     engine.CfnLoader.add_constructor(f"!{_name}", engine._construct_cfn_tag(f"Fn::{_name}"))
 # libyaml reads the product's template three times as fast as the reader in Python that ministack takes.
 engine.CfnLoader = type("CfnLoader", (yaml.CSafeLoader,), {"yaml_constructors": engine.CfnLoader.yaml_constructors})
+_evaluate_conditions = engine._evaluate_conditions
+
+
+def _spelled(value: Any, parameters: Document) -> Any:
+    """A part of a condition with its Joins and Splits done, which ministack leaves as they are."""
+    if isinstance(value, list):
+        return [_spelled(each, parameters) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "Fn::Split" in value:
+        separator, text = value["Fn::Split"]
+        return str(_spelled_text(text, parameters)).split(separator)
+    if "Fn::Join" in value:
+        return _spelled_text(value, parameters)
+    return {key: _spelled(each, parameters) for key, each in value.items()}
+
+
+def _spelled_text(value: Any, parameters: Document) -> Any:
+    if isinstance(value, dict) and "Fn::Join" in value:
+        separator, parts = value["Fn::Join"]
+        found = _spelled_text(parts, parameters)
+        items = found if isinstance(found, list) else str(found).split(",")
+        return separator.join(str(_spelled_text(each, parameters)) for each in items)
+    if isinstance(value, dict) and value.get("Ref") in parameters:
+        return parameters[value["Ref"]]["Value"]
+    return value
+
+
+def _conditions(template: Document, parameters: Document) -> Any:
+    spelled = _spelled(template.get("Conditions") or {}, parameters)
+    return _evaluate_conditions({**template, "Conditions": spelled}, parameters)
+
+
+for _module in (engine, changesets, handlers, stacks):
+    _module._evaluate_conditions = _conditions
+
 _parse_template = engine._parse_template
 
 
@@ -1034,13 +1091,14 @@ _find_resource_policy = iam_evaluator._resource_policy
 
 def _policy_of(service: str, resource: str) -> tuple[str | Document, str] | None:
     """The policy of a resource and its owner, of whichever account; ministack looks into the caller's account only."""
-    owner = s3._bucket_owner_account(resource.partition(":::")[2].partition("/")[0]) if service == "s3" else None
+    owner = owner_of_bucket(resource) if service == "s3" else None
     fields = resource.split(":")
     owner = owner or (fields[4] if len(fields) > 5 else "")
+    find = _find_resource_policy if service != "events" else lambda _, arn: _bus_policy(arn)
     if not owner or owner == account():
-        return cast("tuple[str | Document, str] | None", _find_resource_policy(service, resource))
+        return cast("tuple[str | Document, str] | None", find(service, resource))
     with scope(owner, fields[3] or region()):
-        return cast("tuple[str | Document, str] | None", _find_resource_policy(service, resource))
+        return cast("tuple[str | Document, str] | None", find(service, resource))
 
 
 iam_evaluator._resource_policy = _policy_of
@@ -1100,6 +1158,11 @@ def role_policies(arn: str) -> list[Document]:
     attached = [iam_evaluator._resolve_managed_policy_document(item, owner) for item in found["AttachedPolicies"]]
     documents = [*found["InlinePolicies"].values(), *(item for item in attached if item)]
     return [json.loads(item) if isinstance(item, str) else item for item in documents]
+
+
+def owner_of_bucket(resource: str) -> str | None:
+    """The account that owns the bucket of an ARN of S3; None for a bucket that there is not."""
+    return cast("str | None", s3._bucket_owner_account(resource.partition(":::")[2].partition("/")[0]))
 
 
 KMS_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"

@@ -173,6 +173,7 @@ SEAMS: dict[str, list[str] | str] = {
     f"{CLOUDFORMATION}.helpers:_error": ["code", "message", "status"],
     f"{CLOUDFORMATION}.helpers:_xml": ["status", "root_tag", "inner"],
     f"{CLOUDFORMATION}.engine:_construct_cfn_tag": ["tag_name"],
+    f"{CLOUDFORMATION}.engine:_evaluate_conditions": ["template", "params"],
     f"{CLOUDFORMATION}.engine:_parse_template": ["template_body"],
     f"{CLOUDFORMATION}.engine:_validate_template_limits": ["template"],
     f"{CLOUDFORMATION}.engine:_validate_template_statics": ["template"],

@@ -25,6 +25,8 @@ EVERY_RESOURCE: dict[str, str] = {
     "RunJobs": "a tuning job and its training jobs are named after an execution id that nobody knows before",
     "WriteMetricsOfJobs": "CloudWatch knows no resource for this action; the condition names the namespace",
     "LogInToTheRegistryOfImages": "ECR knows no resource for this action",
+    "DecryptTheTrainingData": "keys have ids that KMS makes up, in the account of the data; the condition names S3",
+    "PullTheImagesOfTheArtifactsAccount": "every image of the one account; its repositories' policies decide as well",
     # portfolio.yaml
     "TemplatesThatAreNoStackYet": "a template that is only looked at belongs to no stack; nothing is changed",
     "TemplateThatServiceCatalogKeeps": "Service Catalog's bucket is not documented; the condition names its tag",
@@ -63,6 +65,7 @@ EVERY_RESOURCE: dict[str, str] = {
     "TagsOfAutoscaling": "targets have ids; tags only, and the boundary denies the other stage's",
     "MetricsOfModels": "CloudWatch knows no resource for this action; the condition names the namespace",
     "LogInToImages": "ECR knows no resource for this action",
+    "ImagesOfTheArtifactsAccount": "as PullTheImagesOfTheArtifactsAccount",
     "PrivateNetwork": "a project's network is its own choice, at release; the next statement says for whom",
     "OnlySageMakerUsesItsNetworkInterfaces": "network interfaces have ids; the condition names SageMaker",
     "WhatNetworksThereAre": "EC2 knows no resource for actions that describe",

@@ -11,11 +11,15 @@ from service_catalog.release import Place
 from tests.service_catalog.roles.accounts import LAYOUTS, ORGANIZATION, OTHER, PROJECT, REGION, TOOLING, Layout, layout
 from tests.service_catalog.roles.evaluator import Request
 
-EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+EVERYTHING: dict[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+}
 _EVERYBODY = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
 }
+_OPEN = {"Version": "2012-10-17", "Statement": [{**EVERYTHING["Statement"][0], "Principal": {"AWS": "*"}}]}
 # Actions of the left are about resources of the right.
 _SAME = {"sts": "iam", "codestar-connections": "codeconnections"}
 # Person: the policy that they have, and their role. A person in Studio has an execution role as Studio makes it.
@@ -75,7 +79,9 @@ def _asked(
     principal, policies, limits, tags = _actor(case, where, who)
     organization = {} if _account(principal) not in where.accounts.values() else {"aws:PrincipalOrgID": ORGANIZATION}
     owner = case.get("owner", "").format_map(words) or _owner(resource, principal)
-    own_policy = where.resource_policy(resource)
+    if action.startswith("s3:"):
+        context = {"s3:ResourceAccount": owner, **context}
+    own_policy = _OPEN if case.get("lets_in") == "everybody" else where.resource_policy(resource)
     if action == "sts:AssumeRole":
         own_policy = _EVERYBODY if case.get("trusts") == "everybody" else _trust(where, resource)
     request = Request(
