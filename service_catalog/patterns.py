@@ -34,7 +34,7 @@ WORDS = {
     "buckets": f"{BUCKET}(,{BUCKET}){{0,{len(FURTHER)}}}",
     "most_buckets": str(len(FURTHER) + 1),
     # No bucket is called so: S3's names have three characters at least
-    "no_more_buckets": ",-" * len(FURTHER),
+    "no_more_buckets": ",".join("-" * len(FURTHER)),
     "tag_value": TAG_VALUE,
     "tag_value_length": str(TAG_VALUE_LENGTH),
     "own_bucket": OWN_BUCKET,

@@ -94,7 +94,7 @@ def trust_names_its_source(stack: Stack) -> Iterator[str]:
                 yield f"{name}: anybody may assume the role"
             elif services(statement) and not _sources(statement):
                 yield f"{name}: the trust in {services(statement)} has neither aws:SourceAccount nor aws:SourceArn"
-            elif _accounts(statement) and not _names_roles(statement):
+            elif _accounts(statement) and not _names_roles(statement) and not _is_by_a_service_for_roles(statement):
                 yield f"{name}: every role of an account may assume the role"
 
 
@@ -171,9 +171,12 @@ def roles_are_passed_within_the_path(stack: Stack) -> Iterator[str]:
 
 
 def roles_of_others_are_roles_of_the_stages(stack: Stack) -> Iterator[str]:
-    """Who may be assumed is one role of stage.yaml, so that nobody climbs into an account by another."""
+    """Who may be assumed is one role of stage.yaml, so that nobody climbs into an account by another.
+
+    What a service of AWS alone may do for people, they cannot do themselves.
+    """
     for name, statement in identity_statements(stack):
-        if "sts:AssumeRole" not in as_list(statement.get("Action")):
+        if "sts:AssumeRole" not in as_list(statement.get("Action")) or _is_by_a_service(statement):
             continue
         for resource in map(str, _resources(statement)):
             if not re.fullmatch(
@@ -213,6 +216,17 @@ def _accounts(statement: dict[str, Any]) -> list[Any]:
 def _names_roles(statement: dict[str, Any]) -> bool:
     patterns = as_list(statement.get("Condition", {}).get("ArnLike", {}).get("aws:PrincipalArn"))
     return bool(patterns) and all(":role/sagemaker-projects/sagemaker-" in str(pattern) for pattern in patterns)
+
+
+def _is_by_a_service(statement: dict[str, Any]) -> bool:
+    return bool(statement.get("Condition", {}).get("Bool", {}).get("aws:ViaAWSService") == "true")
+
+
+def _is_by_a_service_for_roles(statement: dict[str, Any]) -> bool:
+    """Whether only a service of AWS may do it, and only for roles that are named: not for all of an account."""
+    patterns = as_list(statement.get("Condition", {}).get("ArnLike", {}).get("aws:PrincipalArn"))
+    named = [str(pattern).rpartition(":role/")[2] for pattern in patterns]
+    return _is_by_a_service(statement) and bool(named) and all(each not in ("", "*") for each in named)
 
 
 def approval_stays_with_people(stack: Stack) -> Iterator[str]:
