@@ -1,0 +1,141 @@
+"""What was just written does not count yet where permissions are decided, and a new project does not depend on it."""
+
+import copy
+import itertools
+import json
+import time
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from kit.tests.waiting import until
+from rehearsal import host
+from service_catalog import joiner
+from tests.infrastructure.cloudformation import load
+from tests.numbers import next_account
+from tests.rehearsal.conftest import Account, allow
+
+TABLE = host.ROOT / "rehearsal" / "emulator" / "delays.toml"
+PACE = 100
+KEY_SECONDS = 300 / PACE
+TAGGED = {"StringEquals": {"aws:ResourceTag/team": "mine"}}
+
+
+@pytest.fixture(scope="module")
+def delayed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[host.Emulator]:
+    """A running emulator that checks every call, and where what is written counts late."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REHEARSAL_PACE", str(PACE))
+        with host.emulator(tmp_path_factory.mktemp("delayed"), enforce=True, delays=True) as running:
+            yield running
+
+
+@pytest.fixture
+def late(delayed: host.Emulator) -> Account:
+    """An account of this test's own, where what is written counts late."""
+    return Account(delayed, next_account())
+
+
+def allowed(call: Any, **request: Any) -> bool:
+    """Whether a call is allowed; whatever else it may answer."""
+    try:
+        call(**request)
+    except ClientError as error:
+        return "AccessDenied" not in error.response["Error"]["Code"]
+    return True
+
+
+def test_each_delay_has_a_public_source() -> None:
+    delays = tomllib.loads(TABLE.read_text(encoding="utf-8"))["delay"]
+    assert {each["what"] for each in delays} == {"tags", "aliases", "policies", "roles"}
+    for each in delays:
+        assert each["source"].startswith(("https://docs.aws.amazon.com/", "https://github.com/")), each
+        assert each["seconds"] > 0 and each["says"], each
+
+
+def test_the_tags_of_a_key_count_after_five_minutes(late: Account) -> None:
+    role = late.role("r", "a.amazonaws.com", allow("kms:DescribeKey", **TAGGED), allow("kms:ListAliases"))
+    api = late.emulator.as_role("kms", role)
+    until(lambda: allowed(api.list_aliases))  # its policy counts by then
+    root = {"AWS": f"arn:aws:iam::{late.id}:root"}
+    policy = json.dumps({"Statement": [{"Effect": "Allow", "Principal": root, "Action": "kms:*", "Resource": "*"}]})
+    made = time.monotonic()
+    tags = [{"TagKey": "team", "TagValue": "mine"}]
+    key = late.client("kms").create_key(Policy=policy, Tags=tags)["KeyMetadata"]["KeyId"]
+    assert not allowed(api.describe_key, KeyId=key)
+    until(lambda: allowed(api.describe_key, KeyId=key))
+    assert time.monotonic() - made >= KEY_SECONDS
+
+    late.client("kms").tag_resource(KeyId=key, Tags=[{"TagKey": "team", "TagValue": "other"}])
+    assert allowed(api.describe_key, KeyId=key), "the tag before it counts until the new one does"
+    until(lambda: not allowed(api.describe_key, KeyId=key))
+
+
+def test_the_tags_of_a_queue_count_after_a_minute(late: Account) -> None:
+    role = late.role("r", "a.amazonaws.com", allow("sqs:GetQueueAttributes", **TAGGED), allow("sqs:ListQueues"))
+    api = late.emulator.as_role("sqs", role)
+    until(lambda: allowed(api.list_queues))
+    url = late.client("sqs").create_queue(QueueName="q", tags={"team": "mine"})["QueueUrl"]
+    assert not allowed(api.get_queue_attributes, QueueUrl=url)
+    until(lambda: allowed(api.get_queue_attributes, QueueUrl=url))
+
+
+def test_a_new_policy_counts_after_a_minute(late: Account) -> None:
+    role = late.role("r", "a.amazonaws.com", allow("s3:ListAllMyBuckets"))
+    api = late.emulator.as_role("s3", role)
+    assert not allowed(api.list_buckets)
+    until(lambda: allowed(api.list_buckets))
+
+
+def key_with(statements: tuple[str, ...]) -> dict[str, Any]:
+    """A project's key and its alias as the product makes them, with those statements of its policy alone."""
+    resources = copy.deepcopy(load(joiner.template("product.yaml").text)["Resources"])
+    key = resources["Key"]
+    policy = key["Properties"]["KeyPolicy"]
+    policy["Statement"] = [each for each in policy["Statement"] if each["Sid"] in statements]
+    given = {name: {"Type": "String", "Default": "x"} for name in ("Owner", "CostCenter", "SageMakerProjectName")}
+    given["SageMakerProjectId"] = {"Type": "String", "Default": "p-1"}
+    return {"Parameters": given, "Resources": {"Key": key, "KeyAlias": resources["KeyAlias"]}}
+
+
+@pytest.fixture
+def launching(late: Account) -> str:
+    """The launch role with its policy about data, as the portfolio makes them."""
+    resources = copy.deepcopy(load(joiner.template("portfolio.yaml").text)["Resources"])
+    data, role = resources["LaunchOfData"], resources["LaunchRole"]
+    trust = [{"Effect": "Allow", "Principal": {"Service": "cloudformation.amazonaws.com"}, "Action": "sts:AssumeRole"}]
+    role["Properties"] |= {
+        "ManagedPolicyArns": [{"Ref": "LaunchOfData"}],
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": trust},
+    }
+    del role["Properties"]["PermissionsBoundary"], data["Condition"], role["Condition"]
+    made = late.stack("launch", {"Resources": {"LaunchOfData": data, "LaunchRole": role}})
+    assert made["StackStatus"] == "CREATE_COMPLETE", late.reasons("launch")
+    return f"arn:aws:iam::{late.id}:role/sagemaker-projects/sagemaker-projects-launch"
+
+
+OF_THE_LAUNCH_ROLE = ("TheLaunchRoleNeedsNoTag", "TheLaunchRoleLendsItToServices")
+
+
+def test_a_new_projects_key_is_the_launch_roles_before_its_tag_counts(late: Account, launching: str) -> None:
+    template = key_with(("IamOfThisAccountDecides", *OF_THE_LAUNCH_ROLE))
+    stack = late.stack("project", template, RoleARN=launching)
+    assert stack["StackStatus"] == "CREATE_COMPLETE", late.reasons("project")
+
+
+def test_without_the_keys_own_policy_it_would_not_be(late: Account, launching: str) -> None:
+    stack = late.stack("project", key_with(("IamOfThisAccountDecides",)), RoleARN=launching)
+    assert stack["StackStatus"].startswith("ROLLBACK")
+    assert "kms:EnableKeyRotation" in late.reasons("project")
+
+
+def test_a_role_made_by_hand_counts_for_services_after_half_a_minute(late: Account) -> None:
+    role = late.role("r", "cloudformation.amazonaws.com", allow("sns:*"))
+    topic = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "t"}}}}
+    assert late.stack("early", topic, RoleARN=role)["StackStatus"].startswith("ROLLBACK")
+    assert "cannot be assumed" in late.reasons("early")
+    tries = itertools.count()
+    until(lambda: late.stack(f"late-{next(tries)}", topic, RoleARN=role)["StackStatus"] == "CREATE_COMPLETE")
