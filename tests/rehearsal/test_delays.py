@@ -13,12 +13,13 @@ from botocore.exceptions import ClientError
 
 from kit.tests.waiting import until
 from rehearsal import host
-from service_catalog import joiner
+from service_catalog import joiner, names
 from tests.infrastructure.cloudformation import load
 from tests.numbers import next_account
 from tests.rehearsal.conftest import Account, allow
 
 TABLE = host.ROOT / "rehearsal" / "emulator" / "delays.toml"
+PROJECT = host.ROOT / "{{cookiecutter.project_slug}}"
 PACE = 100
 TAGGED = {"StringEquals": {"aws:ResourceTag/team": "mine"}}
 
@@ -105,10 +106,10 @@ def test_whom_a_role_trusts_counts_for_services_after_half_a_minute(late: Accoun
     trust = {"Effect": "Allow", "Principal": {"Service": "cloudformation.amazonaws.com"}, "Action": "sts:AssumeRole"}
     made = time.monotonic()
     late.client("iam").update_assume_role_policy(RoleName="r", PolicyDocument=json.dumps({"Statement": [trust]}))
-    names = (f"stack-{number}" for number in itertools.count())
+    stacks = (f"stack-{number}" for number in itertools.count())
 
     def stack() -> bool:
-        return str(late.stack(next(names), topic, RoleARN=role)["StackStatus"]) == "CREATE_COMPLETE"
+        return str(late.stack(next(stacks), topic, RoleARN=role)["StackStatus"]) == "CREATE_COMPLETE"
 
     assert waited(made, stack) >= 30 / PACE
 
@@ -124,20 +125,31 @@ def key_with(statements: tuple[str, ...]) -> dict[str, Any]:
     return {"Parameters": given, "Resources": {"Key": key, "KeyAlias": resources["KeyAlias"]}}
 
 
+def maker(late: Account, name: str, path: str, statements: list[Any], given: dict[str, Any]) -> str:
+    """A role of CloudFormation with statements out of a template: its ARN. A stack makes it, so it counts at once."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "cloudformation.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    policy = {"PolicyDocument": {"Version": "2012-10-17", "Statement": statements}}
+    role = {
+        "RoleName": name,
+        "Path": path,
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
+        "ManagedPolicyArns": [{"Ref": "Policy"}],
+    }
+    resources = {
+        "Policy": {"Type": "AWS::IAM::ManagedPolicy", "Properties": policy},
+        "Role": {"Type": "AWS::IAM::Role", "Properties": role},
+    }
+    made = late.stack("roles", {"Parameters": given, "Resources": resources})
+    assert made["StackStatus"] == "CREATE_COMPLETE", late.reasons("roles")
+    return f"arn:aws:iam::{late.id}:role{path}{name}"
+
+
 @pytest.fixture
 def launching(late: Account) -> str:
-    """The launch role with its policy about data, as the portfolio makes them."""
-    resources = copy.deepcopy(load(joiner.template("portfolio.yaml").text)["Resources"])
-    data, role = resources["LaunchOfData"], resources["LaunchRole"]
-    trust = [{"Effect": "Allow", "Principal": {"Service": "cloudformation.amazonaws.com"}, "Action": "sts:AssumeRole"}]
-    role["Properties"] |= {
-        "ManagedPolicyArns": [{"Ref": "LaunchOfData"}],
-        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": trust},
-    }
-    del role["Properties"]["PermissionsBoundary"], data["Condition"], role["Condition"]
-    made = late.stack("launch", {"Resources": {"LaunchOfData": data, "LaunchRole": role}})
-    assert made["StackStatus"] == "CREATE_COMPLETE", late.reasons("launch")
-    return f"arn:aws:iam::{late.id}:role/sagemaker-projects/sagemaker-projects-launch"
+    """The launch role with what the portfolio lets it do with data."""
+    data = load(joiner.template("portfolio.yaml").text)["Resources"]["LaunchOfData"]
+    statements = data["Properties"]["PolicyDocument"]["Statement"]
+    return maker(late, names.LAUNCH_ROLE, "/sagemaker-projects/", statements, {})
 
 
 OF_THE_LAUNCH_ROLE = ("TheLaunchRoleNeedsNoTag", "TheLaunchRoleLendsItToServices")
@@ -153,3 +165,20 @@ def test_without_the_keys_own_policy_it_would_not_be(late: Account, launching: s
     stack = late.stack("project", key_with(("IamOfThisAccountDecides",)), RoleARN=launching)
     assert stack["StackStatus"].startswith("ROLLBACK")
     assert "kms:EnableKeyRotation" in late.reasons("project")
+
+
+def test_a_stages_queue_is_its_roles_before_its_tag_counts(late: Account) -> None:
+    """The queue of batch predictions, under what CloudFormation's role in a stage may do with queues."""
+    stage = load(joiner.template("stage.yaml").text)["Resources"].values()
+    policies = [each["Properties"]["PolicyDocument"]["Statement"] for each in stage if "ManagedPolicy" in each["Type"]]
+    of_queues = [one for each in policies for one in each if ":sqs:" in str(one.get("Resource"))]
+    given = {name: {"Type": "String", "Default": name.lower()[:8]} for name in ("SageMakerProjectId", "StageName")}
+    role = maker(late, "cloudformation", "/", of_queues, given)
+    batch = load((PROJECT / "model_deploy" / "batch.yaml").read_text(encoding="utf-8"))["Resources"]
+    queue = copy.deepcopy(batch["LostMessages"])
+    del queue["Properties"]["KmsMasterKeyId"]  # a parameter
+    policy = {"Queues": [{"Ref": "LostMessages"}], "PolicyDocument": {"Version": "2012-10-17", "Statement": []}}
+    resources = {"LostMessages": queue, "LostMessagesPolicy": {"Type": "AWS::SQS::QueuePolicy", "Properties": policy}}
+    tags = [{"Key": "sagemaker:deployment-stage", "Value": given["StageName"]["Default"]}]
+    stack = late.stack("batch", {"Parameters": given, "Resources": resources}, RoleARN=role, Tags=tags)
+    assert stack["StackStatus"] == "CREATE_COMPLETE", late.reasons("batch")
