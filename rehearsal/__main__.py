@@ -47,6 +47,7 @@ def parse(words: list[str]) -> Options:
         keep=found.keep,
         faults=tuple(found.fault),
         enforce=not found.no_permissions,
+        delays=found.delays,
     )
 
 
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--keep", action="store_true", help="leave all running afterwards, also after a failure, and say where it is")
     add("--fault", metavar="NAME", action="append", default=[], help="this instead; all: make faults ARGS=--list")
     add("--no-permissions", action="store_true", help="allow every call, to look for another mistake")
+    add("--delays", action="store_true", help="tags, new roles and new policies count as late as on AWS")
     return parser
 
 

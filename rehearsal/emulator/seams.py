@@ -35,7 +35,7 @@ from ministack.services.cloudformation import (  # type: ignore[import-not-found
     stacks,
 )
 
-from . import evaluator, senders
+from . import delays, evaluator, senders
 from .evaluator import Guard, Request
 from .reference import UNSCOPED
 
@@ -1030,10 +1030,27 @@ def _enforce_noted(key: str, action: str, service: str, place: str, resource: st
         _enforce, key, action, service, place, resource_arn=resource, service_context=context
     )
     known = session(key)
+    if denied is None and delays.on():
+        _written_by(action, resource)
     if known:
         reason = "" if denied is None else getattr(denied, "reason", "") or getattr(denied, "message", "")
         _tell(Decision(str(known["Arn"]), action, resource, denied is None, reason, request))
     return denied
+
+
+def _written_by(action: str, resource: str) -> None:
+    """A call that is allowed is about to change what permissions are decided by."""
+    verb = action.partition(":")[2]
+    if action in ("kms:TagResource", "kms:UntagResource", "sqs:TagQueue", "sqs:UntagQueue"):
+        delays.write("tags", action.partition(":")[0], resource, _tags_of(resource))
+    if not action.startswith("iam:") or ":role/" not in resource:
+        return
+    record = role(resource)
+    if verb in ("CreateRole", "UpdateAssumeRolePolicy"):
+        delays.write("roles", "*", resource, record and record["AssumeRolePolicyDocument"])
+    if verb in ("PutRolePolicy", "AttachRolePolicy", "DetachRolePolicy", "DeleteRolePolicy"):
+        place = f"{resource.split(':')[4]} {resource.rpartition('/')[2]}"
+        delays.write("policies", "*", place, _gather_role_policies(*reversed(place.split())))
 
 
 def _settle(request: Request) -> Decision:
@@ -1049,14 +1066,31 @@ def _tell(decision: Decision) -> None:
         note(decision)
 
 
-def _tag_keys(resource: str) -> Document:
+_gather_role_policies = iam_evaluator._gather_role_policies
+
+
+def _policies_in_force(name: str, account_id: str) -> Any:
+    return delays.in_force("policies", "*", f"{account_id} {name}", _gather_role_policies(name, account_id))
+
+
+iam_evaluator._gather_role_policies = _policies_in_force
+
+
+def _tags_of(resource: str) -> Document:
     from ministack.services import tagging
 
-    return {f"aws:resourcetag/{name}".lower(): value for name, value in (tagging.resource_tags(resource) or {}).items()}
+    return cast(Document, tagging.resource_tags(resource) or {})
 
 
-def decide(key: str, action: str, resource: str, keys: Document) -> Decision:
-    """Whether the principal of an access key may do an action: its policies, boundary and the resource's own policy."""
+def _tag_keys(resource: str) -> Document:
+    return {f"aws:resourcetag/{name}".lower(): value for name, value in _tags_of(resource).items()}
+
+
+def decide(key: str, action: str, resource: str, keys: Document, guard: Guard | None = None) -> Decision:
+    """Whether the principal of an access key may do an action: its policies, boundary and the resource's own policy.
+
+    `guard` is the policy that a resource is being made with. Tags that do not count yet are left out of the keys.
+    """
     principal = iam_evaluator.resolve_principal(key, account())
     if isinstance(principal, iam_evaluator.AuthError):
         return Decision(key, action, resource, False, principal.message)
@@ -1076,7 +1110,7 @@ def decide(key: str, action: str, resource: str, keys: Document) -> Decision:
         principal_keys=principal.keys,
         policies=principal.policies,
         limits=principal.limits,
-        guard=_guard(action.partition(":")[0], resource),
+        guard=guard or _guard(action.partition(":")[0], resource),
     )
     return _settle(request)
 
@@ -1192,7 +1226,8 @@ def key_aliases(arn: str) -> list[str]:
         return []
     _, _, _, place, owner, resource = arn.split(":")
     with scope(owner, place):
-        return [alias.rpartition(":")[2] for alias, key in kms._aliases.items() if key == resource.rpartition("/")[2]]
+        found = [alias for alias, key in kms._aliases.items() if key == resource.rpartition("/")[2]]
+    return [alias.rpartition(":")[2] for alias in found if delays.in_force("aliases", "kms", alias, now=True)]
 
 
 def on_resource_tags(function: Callable[[str], "dict[str, str] | None"]) -> None:
@@ -1200,7 +1235,39 @@ def on_resource_tags(function: Callable[[str], "dict[str, str] | None"]) -> None
     from ministack.services import tagging
 
     known = tagging.resource_tags
-    tagging.resource_tags = lambda arn: function(arn) or known(arn)
+
+    def tags_in_force(arn: str) -> "dict[str, str] | None":
+        found = function(arn) or known(arn)
+        return cast("dict[str, str] | None", delays.in_force("tags", arn.split(":")[2], arn, found) if found else found)
+
+    tagging.resource_tags = tags_in_force
+
+
+def _note_new(store: Any, what: delays.What, name: Callable[[str, Any], str], before: Any) -> None:
+    """Let delays.py know of what is new in a store of ministack, whoever makes it."""
+    kind: Any = type(store)
+
+    class Noting(kind):  # type: ignore[misc]
+        __slots__ = ()
+
+        def __setitem__(self, key: str, value: Any) -> None:
+            if key not in self:
+                delays.write(what, name(key, value).split(":")[2], name(key, value), before)
+            super().__setitem__(key, value)
+
+    store.__class__ = Noting
+
+
+def _note_writings() -> None:
+    from ministack.services import kms, sqs
+
+    _note_new(kms._keys, "tags", lambda _, key: str(key["Arn"]), {})
+    _note_new(kms._aliases, "aliases", lambda alias, _: alias, before=False)
+    _note_new(sqs._queues, "tags", lambda _, queue: str(queue["attributes"]["QueueArn"]), {})
+
+
+if delays.on():
+    _note_writings()
 
 
 # State

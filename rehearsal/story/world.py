@@ -34,6 +34,7 @@ class Options:
     keep: bool = False
     faults: tuple[str, ...] = ()
     enforce: bool = True
+    delays: bool = False
 
     @property
     def accounts(self) -> dict[str, str]:

@@ -112,13 +112,16 @@ def guarded(enforcing: host.Emulator) -> Account:
 
 @pytest.fixture(scope="session")
 def stories(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Size], Path]:
-    """The folder of the whole story in one account or in three, each played once for all tests that look at it."""
+    """The folder of the whole story in one account or in three, each played once for all tests that look at it.
+
+    In one account, tags, new roles and new policies count as late as on AWS.
+    """
 
     @functools.cache
     def played(size: Size) -> Path:
         folder = tmp_path_factory.mktemp(size)
         with (folder / "shown").open("w") as shown:
-            options = Options(size=size, name=NAMES[size], channel=CHANNELS[size])
+            options = Options(size=size, name=NAMES[size], channel=CHANNELS[size], delays=size == "small")
             return rehearse(STORY, options, Console(file=shown), folder)
 
     return played

@@ -205,7 +205,7 @@ def test_who_may_not_read_the_template_is_told_so_and_then_by_cloudformation(
     assert (roles.kind, roles.name) == ("roles", "staging in 222222222222")
     assert re.match(r"you may not read s3://\S+/templates/\S+ \(s3:GetObject\); CloudFormation checks", note.detail)
     console.file.flush()
-    assert told(printed())["checked"] == "22 answers one by one; not which go together"
+    assert told(printed())["checked"] == "25 answers one by one; not which go together"
     with pytest.raises(ProjectError, match=r"ProdAccountId must be given(.|\n)*make delete NAME=alone ARGS=\"--region"):
         create.create(blind, wish, console)
     with pytest.raises(ProjectError, match=r"already, in CreateFailed(.|\n)*make delete NAME=alone"):
