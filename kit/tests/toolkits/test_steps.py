@@ -76,10 +76,10 @@ def test_train(team: Played, tmp_path: Path) -> None:
     assert differing <= team.versioned
 
 
-def test_train_that_fails(team: Played, tmp_path: Path) -> None:
+def test_train_that_fails(churn: Played, tmp_path: Path) -> None:
     """The toolkit writes over what the step says, and so does `local/`; the sentence stays in the log."""
-    told = team.failing_training()
-    ended = training(team, Sandbox(tmp_path), team.bad)
+    told = churn.failing_training()
+    ended = training(churn, Sandbox(tmp_path), churn.bad)
     assert ended.code == 1
     failure = (ended.ml / "output" / "failure").read_text(encoding="utf-8")
     ours, theirs = (re.search(r" -m train [^\"]*", text) for text in (told, failure))

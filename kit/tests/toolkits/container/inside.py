@@ -19,6 +19,7 @@ from typing import Any
 
 _UP, _SET_FLAGS = 0x1 | 0x40, 0x8914  # IFF_UP | IFF_RUNNING, SIOCSIFFLAGS of linux/if.h
 PORT = 8080
+_PATIENCE = 240.0  # for one answer: the first waits for the model
 
 
 def main(plan_file: str) -> int:
@@ -64,7 +65,7 @@ def _wait(server: "subprocess.Popen[bytes]", patience: float) -> None:
 
 def ask(port: int, method: str, path: str, headers: dict[str, str], body: str) -> tuple[int, str, str]:
     """Status, content type and body; bodies travel as Latin-1 text. No header is sent but these and the length."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
     try:
         connection.putrequest(method, path, skip_accept_encoding=True)
         content = body.encode("latin-1")

@@ -5,9 +5,9 @@ and `serving` of the repositories aws/sagemaker-xgboost-container and aws/sagema
 It refuses built-in algorithms and several models in one container.
 """
 
-import importlib
 import os
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -16,8 +16,7 @@ _application: Callable[..., Iterable[bytes]] | None = None
 
 def train_xgboost() -> None:
     """SAGEMAKER_TRAINING_MODULE of sagemaker-xgboost."""
-    from sagemaker_containers.beta import framework
-
+    framework = import_module("sagemaker_containers.beta.framework")
     job = framework.training_env()
     arguments, variables = job.to_cmd_args(), job.to_env_vars()
     framework.modules.run_module(job.module_dir, arguments, variables, job.module_name, capture_error=False)
@@ -25,8 +24,9 @@ def train_xgboost() -> None:
 
 def train_scikit_learn() -> None:
     """SAGEMAKER_TRAINING_MODULE of sagemaker-scikit-learn."""
-    from sagemaker_training import entry_point, environment, runner
-
+    entry_point, environment, runner = [
+        import_module(f"sagemaker_training.{name}") for name in ("entry_point", "environment", "runner")
+    ]
     job = environment.Environment()
     entry_point.run(
         uri=job.module_dir,
@@ -41,12 +41,11 @@ def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterab
     """SAGEMAKER_SERVING_MODULE of both: the WSGI application; each worker loads the model at its first request."""
     global _application
     if _application is None:
-        from sagemaker_containers.beta.framework import env, transformer, worker
-
-        name = env.ServingEnv().module_name
-        handler = importlib.import_module(name)
+        framework = import_module("sagemaker_containers.beta.framework")
+        name = framework.env.ServingEnv().module_name
+        handler = import_module(name)
         functions = {key: getattr(handler, key) for key in ("model_fn", "input_fn", "predict_fn", "output_fn")}
-        model = transformer.Transformer(**functions)
+        model = framework.transformer.Transformer(**functions)
         model.initialize()
-        _application = worker.Worker(transform_fn=model.transform, module_name=name)
+        _application = framework.worker.Worker(transform_fn=model.transform, module_name=name)
     return _application(environ, start_response)
