@@ -1,13 +1,13 @@
 """A project that `make run` has played, and the jobs that SageMaker would get for it."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from kit.tests.frameworks.projects import TeamProject
+from sagemaker_project_kit.local.state.storage import Storage
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,8 @@ class Played:
 
     def download(self, uri: str, folder: Path) -> None:
         """As SageMaker fills the folder of an input; nothing below a prefix leaves it empty."""
-        source = self.stored(uri)
-        if source.is_file():
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, folder)
-        elif source.is_dir():
-            shutil.copytree(source, folder, dirs_exist_ok=True)
-        else:
-            folder.mkdir(parents=True, exist_ok=True)
+        state = self.project.root / ".local"
+        Storage(state / "s3", state).download(uri, folder)
 
     @property
     def container(self) -> dict[str, Any]:
