@@ -26,6 +26,7 @@ from rehearsal.story.step import UnknownStepError, until
 from rehearsal.story.world import Options
 
 PROVIDERS = ("codecommit", "connection")
+CHANNELS = ("catalog", "s3")
 
 
 def parse(words: list[str]) -> Options:
@@ -40,11 +41,13 @@ def parse(words: list[str]) -> Options:
     return Options(
         size=found.size,
         provider=found.provider,
+        channel=found.channel,
         name=found.name,
         until=found.until,
         keep=found.keep,
         faults=tuple(found.fault),
         enforce=not found.no_permissions,
+        delays=found.delays,
     )
 
 
@@ -61,11 +64,13 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--size", choices=("small", "medium"), default="medium", help="one account, or three (default)")
     add("--provider", choices=PROVIDERS, default=Options.provider, help="CodeCommit (default), or GitHub")
+    add("--channel", choices=CHANNELS, default=Options.channel, help="Service Catalog (default), or a template in S3")
     add("--name", type=_name, default=Options.name, help=f"of the project; {Options.name} by default")
     add("--until", metavar="STEP", help="stop after it; they are listed below")
     add("--keep", action="store_true", help="leave all running afterwards, also after a failure, and say where it is")
     add("--fault", metavar="NAME", action="append", default=[], help="this instead; all: make faults ARGS=--list")
     add("--no-permissions", action="store_true", help="allow every call, to look for another mistake")
+    add("--delays", action="store_true", help="tags, new roles and new policies count as late as on AWS")
     return parser
 
 
@@ -110,7 +115,7 @@ def _tell(failure: Exception, options: Options, console: Console) -> None:
 
 def advice(options: Options, before: str) -> str:
     """How to look at a failed step by hand; `before` is the last step that came out as it should."""
-    given = {"size": options.size, "provider": options.provider, "name": options.name}
+    given = {name: getattr(options, name) for name in ("size", "provider", "channel", "name")}
     words = [f"--{key} {value}" for key, value in given.items() if value != getattr(Options, key)]
     return f'to do     try it by hand: make demo ARGS="{" ".join([*words, "--until", before, "--keep"])}"'
 

@@ -104,13 +104,15 @@ def _client(address: str, service: str, account: str, region: str, credentials: 
 
 
 @contextlib.contextmanager
-def emulator(state: Path, *, enforce: bool = False, port: int = 0) -> Iterator[Emulator]:
+def emulator(state: Path, *, enforce: bool = False, delays: bool = False, port: int = 0) -> Iterator[Emulator]:
     """Run the emulator while the block runs; its state stays in a folder, from which the next one goes on.
 
+    With `delays`, tags, new roles and new policies count as late as on AWS (emulator/delays.toml).
     Raises EmulatorError when it is not installed, does not start, or when a folder already has one running.
     """
     mark = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
-    process = _start(state, enforce, port, mark)
+    switches = {"--enforce": enforce, "--delays": delays}
+    process = _start(state, port, mark, [name for name, wanted in switches.items() if wanted])
     with _ended_by_signals(process):
         try:
             yield Emulator(_wait(process, state), state, process, mark)
@@ -121,7 +123,7 @@ def emulator(state: Path, *, enforce: bool = False, port: int = 0) -> Iterator[E
             (state / "address").unlink(missing_ok=True)
 
 
-def _start(state: Path, enforce: bool, port: int, mark: str) -> "subprocess.Popen[bytes]":
+def _start(state: Path, port: int, mark: str, switches: list[str]) -> "subprocess.Popen[bytes]":
     if os.name == "nt":
         raise EmulatorError("The rehearsal needs Linux or macOS. On Windows, run it inside WSL.")
     if not PYTHON.exists():
@@ -129,12 +131,12 @@ def _start(state: Path, enforce: bool, port: int, mark: str) -> "subprocess.Pope
     state.mkdir(parents=True, exist_ok=True)
     (state / "address").unlink(missing_ok=True)
     command = [sys.executable, "-S", "-m", "rehearsal.guardian", mark]
-    command += [str(PYTHON), "-m", "rehearsal.emulator", "--state", str(state), "--port", str(port)]
+    command += [str(PYTHON), "-m", "rehearsal.emulator", "--state", str(state), "--port", str(port), *switches]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(ROOT / "build" / "pycache")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with (state / "output").open("ab") as output:
         return subprocess.Popen(
-            [*command, "--enforce"] if enforce else command,
+            command,
             # Held open as long as we live: its end tells the guardian to end, even when we are killed.
             stdin=subprocess.PIPE,
             stdout=output,

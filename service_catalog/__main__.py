@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 # A log is no terminal and has no width of its own.
 console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+_PARTS = {
+    "data": "the buckets with training data",
+    "artifacts": "the package index and of container images",
+    "operations": "the event bus that hears of alarms, failures and approvals",
+}
 _INTERRUPTED = "Interrupted. What AWS was asked for goes on there; run the same command again to take it up."
 
 
@@ -117,6 +122,9 @@ def _add_publish(parser: argparse.ArgumentParser) -> None:
         "a stage's account that these credentials do not reach: staging=222222222222; its administrator gets a command"
     )
     parser.add_argument("--stage-account", action="append", default=[], metavar="STAGE=ID", help=words)
+    for part, what in _PARTS.items():
+        words = f"the account of {what}, if it is another one; your own for this one again"
+        parser.add_argument(f"--{part}-account", default="", metavar="ID", help=words)
     words = "accounts count only in this organization (o-…); none for in any, again"
     parser.add_argument("--organization", default="", metavar="ID", help=words)
     parser.add_argument(
@@ -203,6 +211,7 @@ def _publish(options: argparse.Namespace) -> int:
         values=_by_stack(options.values),
         index=options.codeartifact,
         index_owner=options.codeartifact_owner,
+        parts={part: id_ for part in names.PARTS if (id_ := getattr(options, f"{part}_account"))},
     )
     if note := publish.require_committed(options.uncommitted or options.plan):
         console.print(Text(note, style="yellow"))

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
-from service_catalog import errors, layout, names
+from service_catalog import errors, joiner, layout, lending, names, regions, release
 from service_catalog.aws import connections, quotas, roles
 from service_catalog.aws.account import Account
 from service_catalog.aws.buckets import Bucket, key_of
@@ -21,9 +21,11 @@ from service_catalog.aws.studio import TEMPLATES_TAG, Domain, Studio
 from service_catalog.commands import aws, command
 from service_catalog.errors import CatalogError
 from service_catalog.kept import Kept
+from service_catalog.lending import Borrower
 from service_catalog.publish import S3
 from service_catalog.release import Place
 from service_catalog.template import POLICY_CHARACTERS
+from service_catalog.waiting import Site
 
 Level = Literal["good", "note", "bad"]
 # Services of the product, by boto3's name; those marked are needed only by some answers of the form.
@@ -61,7 +63,7 @@ _QUOTAS = {
 # Parameters of portfolio.yaml, each for one pattern.
 _PATTERNS = ("MoreStudioRoles", "MoreStudioRoles2", "MoreStudioRoles3")
 # Mark, the longest subject, and a gap.
-_BESIDE = 2 + len("launch role") + 2
+_BESIDE = 2 + len("other account") + 2
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,21 @@ def _regions(patient: Patient) -> Iterator[Finding]:
 def _complete_regions(account: Account) -> set[str]:
     needed = [set(account.regions_of(service)) for service, need in _NEEDED.items() if not need]
     return set.intersection(*(regions for regions in needed if regions))
+
+
+def _types(patient: Patient) -> Iterator[Finding]:
+    """What `publish` leaves out here, or why it cannot publish."""
+    region = regions.Region.look(patient.account, release.templates())
+    if region.needed:
+        yield Finding("bad", "types", region.refusal())
+        return
+    if region.unasked:
+        yield Finding("note", "types", region.unasked)
+    for word in region.lacking:
+        text = f"{patient.account.region} has no {joiner.OPTIONAL[word]}"
+        yield Finding("note", "types", text, f"`publish` leaves it out: {regions.WITHOUT[word]}")
+    if not (region.unasked or region.lacking):
+        yield Finding("good", "types", "CloudFormation knows every type of a project")
 
 
 def _closed(patient: Patient) -> Iterator[Finding]:
@@ -393,6 +410,23 @@ def _connections(patient: Patient) -> Iterator[Finding]:
             yield Finding("good", "connection", f"{found.name} ({found.provider}) is available")
 
 
+def _lent(patient: Patient) -> Iterator[Finding]:
+    """Projects that reach into other accounts, whose policies cannot be seen from here."""
+    site = Site(patient.account)
+    for name in site.studio.projects():
+        project = site.studio.project(name)
+        stack = site.stack(project) if project else None
+        values = stack.parameters if stack else {}
+        stages = tuple(filter(None, (values.get(each, "") for each in names.STAGE_PARAMETERS.values())))
+        account = patient.account
+        borrower = Borrower(
+            account.id, account.region, account.partition, stages, values.get("SageMakerProjectId", "*")
+        )
+        for note in lending.notes(borrower, lending.parts_of(values), lending.buckets_of(values)):
+            text = f"{name} needs the policy of {note.name} in {note.place}, where nobody looked, to say so"
+            yield Finding("note", "other account", text, note.command)
+
+
 def _quotas(patient: Patient) -> Iterator[Finding]:
     found = quotas.quotas(patient.account.client("service-quotas"), "sagemaker")
     for name, (least, purpose) in _QUOTAS.items():
@@ -414,6 +448,7 @@ def _quotas(patient: Patient) -> Iterator[Finding]:
 
 _LOOKS: dict[str, Callable[[Patient], Iterator[Finding]]] = {
     "region": _regions,
+    "types": _types,
     "CodeCommit": _closed,
     "stack": _stacks,
     "role": _roles,
@@ -421,6 +456,7 @@ _LOOKS: dict[str, Callable[[Patient], Iterator[Finding]]] = {
     "product": _product,
     "Studio": _studio,
     "connection": _connections,
+    "other account": _lent,
     "quota": _quotas,
 }
 

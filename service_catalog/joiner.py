@@ -7,7 +7,10 @@ stands once in it, between two comments, and is written for each stage of stages
                                             it <Previous>, <PreviousTitle> …
     # for each stage and an earlier one     each such pair; of the earlier one <other>, <Other>, <OtherTitle> …
     # for each stage and another            each pair, either way round
+    # for each further bucket               <Nth> Second, Third …, <position> 1, 2 …: of the list DataBucket
     # if people approve it                  within such a block, for the stages where they do
+    # if the region has CodeCommit          what names a type of OPTIONAL, which not every region knows: CloudFormation
+    # if the region lacks CodeCommit        refuses the whole template there, whatever the resource's Condition says
     # end
 
 There is no other logic: what cannot be said so is a part of its own, or a field of Stage. The rules for names and tags
@@ -17,8 +20,8 @@ are written in too, between < and > like the words of a stage: patterns.WORDS.
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations, permutations
 from pathlib import Path
 from typing import Any
@@ -34,15 +37,18 @@ from service_catalog.template import Template
 FOLDER = Path(__file__).parent / "templates"
 BUILT = ROOT / "build" / "templates"
 NAMES = ("product.yaml", "portfolio.yaml", "stage.yaml")
+# What a project does without where a region does not know the type: the word of the blocks, and the type.
+OPTIONAL = {"CodeCommit": "AWS::CodeCommit::Repository", "Budgets": "AWS::Budgets::Budget"}
 # "Template anatomy" in the CloudFormation user guide; the order is this repository's.
 SCALARS = ("AWSTemplateFormatVersion", "Description")
 SECTIONS = (*SCALARS, "Metadata", "Parameters", "Mappings", "Rules", "Conditions", "Resources", "Outputs")
 
-_OPENS = re.compile(r"\s*# (for each .+|if people approve it)")
+_OPENS = re.compile(r"\s*# (for each .+|if people approve it|if the region .+)")
 _ENDS = re.compile(r"\s*# end")
 _WORD = re.compile(r"<(\w+)>")
 _SECTION = re.compile(r"([A-Za-z]\w*):(.*)")
 _APPROVED = "if people approve it"
+_REGIONS = {f"if the region {verb} {word}" for verb in ("has", "lacks") for word in OPTIONAL}
 
 
 @dataclass
@@ -52,6 +58,11 @@ class Block:
     kind: str
     line: int = 0
     body: list["tuple[int, str] | Block"] = field(default_factory=list)
+
+    def without(self, kinds: Collection[str]) -> "Block":
+        """The same, but for the blocks of these kinds within it."""
+        left = (one for one in self.body if isinstance(one, tuple) or one.kind not in kinds)
+        return replace(self, body=[one if isinstance(one, tuple) else one.without(kinds) for one in left])
 
 
 @dataclass
@@ -64,12 +75,18 @@ class Piece:
     names: tuple[str, ...] = ()
 
 
-def template(name: str, folder: Path = FOLDER, stages: Sequence[Stage] = IN_ORDER) -> Template:
-    """One of NAMES, joined: the same parts give the same bytes. Raises SourceError."""
+def template(
+    name: str, folder: Path = FOLDER, stages: Sequence[Stage] = IN_ORDER, lacking: Collection[str] = ()
+) -> Template:
+    """One of NAMES, joined for a region that lacks some of OPTIONAL's words: the same parts give the same bytes.
+
+    Raises SourceError.
+    """
+    left_out = {f"if the region {'has' if word in lacking else 'lacks'} {word}" for word in OPTIONAL}
     listed = _listed(folder)[name]
     pieces: list[Piece] = []
     for part in listed["parts"]:
-        block = _parsed(part, (folder / part).read_text(encoding="utf-8"))
+        block = _parsed(part, (folder / part).read_text(encoding="utf-8")).without(left_out)
         words = {**patterns.WORDS, **listed.get("words", {})}
         pieces += _pieces(part, list(_written(part, block, words, stages)))
     _require_unique(name, pieces)
@@ -108,8 +125,9 @@ def _parsed(part: str, text: str) -> Block:
     stack = [Block("")]
     for number, line in enumerate(text.splitlines(), 1):
         if opens := _OPENS.fullmatch(line):
-            if (kind := opens[1]) not in _KINDS and kind != _APPROVED:
-                raise SourceError(f"{part}, line {number}: there is no block {kind!r}{nearest(kind, _KINDS)}")
+            known = {*_KINDS, *_REGIONS, _APPROVED}
+            if (kind := opens[1]) not in known:
+                raise SourceError(f"{part}, line {number}: there is no block {kind!r}{nearest(kind, known)}")
             block = Block(kind, number)
             stack[-1].body.append(block)
             stack.append(block)
@@ -124,18 +142,25 @@ def _parsed(part: str, text: str) -> Block:
     return stack[0]
 
 
-def _written(part: str, block: Block, words: Mapping[str, str], stages: Sequence[Stage]) -> Iterator[str]:
-    """The lines of a block, written as often as each block in it asks for. Raises SourceError."""
+def _written(
+    part: str, block: Block, words: Mapping[str, str], stages: Sequence[Stage], *, inside: bool = False
+) -> Iterator[str]:
+    """The lines of a block, written as often as each block in it asks for. Raises SourceError.
+
+    `inside` one for stages, every word between < and > must be known.
+    """
     for one in block.body:
         if isinstance(one, tuple):
-            yield _filled(part, one, words, inside=bool(block.kind))
+            yield _filled(part, one, words, inside=inside)
+        elif one.kind in _REGIONS:
+            yield from _written(part, one, words, stages, inside=inside)
         elif one.kind != _APPROVED:
             for more in _KINDS[one.kind](stages):
-                yield from _written(part, one, {**words, **more}, stages)
+                yield from _written(part, one, {**words, **more}, stages, inside=True)
         elif "approval" not in words:
             raise SourceError(f"{part}, line {one.line}: {one.kind!r} must stand within a block for each stage.")
         elif words["approval"]:
-            yield from _written(part, one, words, stages)
+            yield from _written(part, one, words, stages, inside=True)
 
 
 def _filled(part: str, numbered: tuple[int, str], words: Mapping[str, str], *, inside: bool) -> str:
@@ -166,6 +191,9 @@ _KINDS: dict[str, Callable[[Sequence[Stage]], Iterator[dict[str, str]]]] = {
     ),
     "for each stage and another": lambda stages: (
         {**one.words, **_other("Other", other)} for one, other in permutations(stages, 2)
+    ),
+    "for each further bucket": lambda _: (
+        {"Nth": nth, "position": str(position)} for position, nth in enumerate(patterns.FURTHER, 1)
     ),
 }
 _EVERY_WORD = {word for turns in _KINDS.values() for words in turns(IN_ORDER) for word in words}

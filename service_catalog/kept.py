@@ -19,7 +19,7 @@ from service_catalog.plan import Change
 from service_catalog.template import Template
 
 _NOTHING = Template("product.yaml", "")
-_LABELS = (*(f"{stage} account" for stage in names.STAGES), "organization")
+_LABELS = (*(f"{place} account" for place in (*names.STAGES, *names.PARTS)), "organization")
 
 
 @dataclass(frozen=True)
@@ -29,24 +29,30 @@ class Kept:
     version: str = ""
     stage_ids: Mapping[str, str] = field(default_factory=dict)
     organization: str = ""
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def find(cls, account: Account, product: str, stages: tuple[str, ...], organization: bool) -> "Kept":
-        """The accounts of these stages, and the organization if it is asked for. Raises ProductError."""
-        if not stages and not organization:
+    def find(
+        cls, account: Account, product: str, stages: tuple[str, ...], organization: bool, parts: tuple[str, ...] = ()
+    ) -> "Kept":
+        """The accounts of these stages and parts, and the organization if it is asked for. Raises ProductError."""
+        if not stages and not organization and not parts:
             return cls()
         version, template = _newest(account, product, bool(stages))
         if template is _NOTHING and not version:
             version, template = _newest_elsewhere(account, product)
         ids = {stage: template.stamp(f"{stage} account") for stage in stages}
         found = {stage: id_ for stage, id_ in ids.items() if id_}
-        return cls(version, found, template.stamp("organization") if organization else "")
+        apart = {part: id_ for part in parts if (id_ := template.stamp(f"{part} account"))}
+        return cls(version, found, template.stamp("organization") if organization else "", apart)
 
     def lines(self, account: Account) -> Iterator[Change]:
         """What a plan says about it."""
         for stage, id_ in self.stage_ids.items():
             if id_ != account.id:
                 yield self._line(account, f"{stage} account", id_, f"--stage-account {stage}=ID")
+        for part, id_ in self.parts.items():
+            yield self._line(account, f"{part} account", id_, f"--{part}-account ID")
         if self.organization:
             yield self._line(account, "organization", self.organization, "--organization ID (or none)")
 

@@ -10,6 +10,9 @@ from service_catalog import stages
 
 STAGES = tuple(stage.name for stage in stages.IN_ORDER)
 STAGE_PARAMETERS = {stage.name: f"{stage.words['Stage']}AccountId" for stage in stages.IN_ORDER}  # of the product
+# What a large company keeps in accounts of its own, beside the stages
+PARTS = ("data", "artifacts", "operations")
+PART_PARAMETERS = {part: f"{part.capitalize()}AccountId" for part in PARTS}  # of the product
 STAGE_PURPOSES = ("deploy", "cloudformation", "endpoint", "verify")  # of a stage's roles
 CONCERNS = ("endpoint", "scaling", "api", "batch", "monitoring")
 BUILDS = ("train", "release", *(f"verify-{stage}" for stage in STAGES), "confirm", "seed")
@@ -18,6 +21,7 @@ ROLES = ("pipeline", "train", "release", "verify", "jobs", "dispatcher", "schedu
 PATH = "/sagemaker-projects/"
 LAUNCH_ROLE = "sagemaker-projects-launch"
 BOUNDARY = "sagemaker-projects-boundary"
+STUDIO_POLICY = "sagemaker-projects-studio"
 PORTFOLIO_STACK = "sagemaker-projects-portfolio"
 PORTFOLIO = "Machine learning projects"
 PRODUCT = "ML project: build, release, monitor"
@@ -112,6 +116,11 @@ def role_arn(partition: str, account: str, role: str) -> str:
 def launch_role_arn(partition: str, account: str) -> str:
     """The role that Service Catalog makes projects under."""
     return role_arn(partition, account, LAUNCH_ROLE)
+
+
+def studio_policy_arn(partition: str, account: str) -> str:
+    """What people in Studio need for the S3 channel."""
+    return f"arn:{partition}:iam::{account}:policy{PATH}{STUDIO_POLICY}"
 
 
 def boundary_arn(partition: str, account: str) -> str:

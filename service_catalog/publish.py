@@ -14,7 +14,7 @@ from itertools import combinations
 from rich.console import Console
 
 from scripts.kit import VENDOR
-from service_catalog import foundations, joiner, names, plan, seed
+from service_catalog import foundations, joiner, lending, names, plan, regions, seed
 from service_catalog.answers import Question
 from service_catalog.aws.account import Account
 from service_catalog.aws.packages import PACKAGE, Index
@@ -23,6 +23,7 @@ from service_catalog.commands import command
 from service_catalog.errors import InputError, SourceError
 from service_catalog.foundations import Made
 from service_catalog.kept import Kept
+from service_catalog.lending import Borrower
 from service_catalog.offering import Offering, Words
 from service_catalog.plan import Change
 from service_catalog.progress import Progress, Watch
@@ -53,6 +54,8 @@ class Wish:
     # A repository of CodeArtifact that shall have the kit too: DOMAIN/REPOSITORY, and whose the domain is.
     index: str = ""
     index_owner: str = ""
+    # Part (names.PARTS) to account, for what is kept apart; the tooling account's own brings it back.
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     def stage_id(self, stage: str) -> str:
         """The account of a stage, empty if it is the tooling account."""
@@ -66,7 +69,12 @@ class Wish:
     def with_kept(self, kept: Kept) -> "Wish":
         """The same, and what the newest published version says about the rest."""
         ids = {**kept.stage_ids, **self.stage_ids}
-        return replace(self, stage_ids=ids, organization=self.organization or kept.organization)
+        parts = {**kept.parts, **self.parts}
+        return replace(self, stage_ids=ids, organization=self.organization or kept.organization, parts=parts)
+
+    def parts_apart(self, tooling: str) -> dict[str, str]:
+        """Each part that is in another account than the tooling's."""
+        return {part: account for part, account in self.parts.items() if account not in ("", tooling)}
 
 
 def require_committed(allowed: bool) -> str:
@@ -87,9 +95,12 @@ def changes(accounts: Sequence[Account], source: Source, wish: Wish) -> list[Cha
 
 
 def _changes_in(account: Account, source: Source, given: Wish, made: Made) -> Iterator[Change]:
+    region = regions.Region.look(account, source.templates)
+    source = region.source(source)
     kept = find_kept(account, given)
     wish = given.with_kept(kept)
     _require_sense([account], wish)
+    yield from region.changes()
     yield from kept.lines(account)
     stacks = Stacks(account.client("cloudformation"), wish.pause)
     release = release_for(account, source, wish)
@@ -99,6 +110,9 @@ def _changes_in(account: Account, source: Source, given: Wish, made: Made) -> It
     yield foundations.portfolio(account, stacks, source.portfolio, values, made).change()
     yield from _stages(account, source, wish, made)
     yield from _index(account, wish)
+    stages = tuple(filter(None, (wish.stage_id(stage) for stage in names.STAGES)))
+    borrower = Borrower(account.id, account.region, account.partition, stages)
+    yield from lending.notes(borrower, wish.parts_apart(account.id), ["BUCKET"])
     yield from offering.objects()
     yield from offering.product() if CATALOG in wish.channels else ()
     yield from offering.studio() if S3 in wish.channels else ()
@@ -125,11 +139,13 @@ def _index(account: Account, wish: Wish) -> Iterator[Change]:
 def find_kept(account: Account, wish: Wish) -> Kept:
     """What the newest published version says about stages, and nobody says now. Raises ProductError."""
     unsaid = tuple(stage for stage in names.STAGES if stage not in {**wish.stage_accounts, **wish.stage_ids})
-    return Kept.find(account, wish.words.name, unsaid, not wish.organization)
+    parts = tuple(part for part in names.PARTS if part not in wish.parts)
+    return Kept.find(account, wish.words.name, unsaid, not wish.organization, parts)
 
 
 def release_for(account: Account, source: Source, wish: Wish) -> Release:
-    """The product for one account and region."""
+    """The product for one account and region, as the region can have it. Raises AccessError."""
+    source = regions.Region.look(account, source.templates).source(source)
     return source.release(Place.of(account), defaults(account, wish), wish.version)
 
 
@@ -137,7 +153,8 @@ def defaults(account: Account, wish: Wish) -> dict[str, str]:
     """What the form shows filled in: accounts and organization, if the stages are elsewhere."""
     elsewhere = any(wish.stage_id(stage) not in ("", account.id) for stage in names.STAGES)
     ids = {f"{stage} account": (wish.stage_id(stage) or account.id) if elsewhere else "" for stage in names.STAGES}
-    return {**ids, "organization": wish.organization_id}
+    parts = {f"{part} account": wish.parts_apart(account.id).get(part, "") for part in names.PARTS}
+    return {**ids, **parts, "organization": wish.organization_id}
 
 
 def _portfolio_values(account: Account, source: Source, wish: Wish) -> dict[str, str]:
@@ -147,6 +164,8 @@ def _portfolio_values(account: Account, source: Source, wish: Wish) -> dict[str,
     others = sorted({wish.stage_id(stage) for stage in names.STAGES} - {"", account.id})
     if others:
         values["StageAccountIds"] = ",".join(others)
+    if data := wish.parts_apart(account.id).get("data"):
+        values.setdefault("DataAccountIds", data)
     return values
 
 
@@ -176,7 +195,9 @@ def _stage_values(stage: str, tooling: Account, source: Source, wish: Wish) -> d
     version = source.version_of(source.stage)
     fixed = {"StageName": stage, "ToolingAccountId": tooling.id, "TemplateVersion": version}
     organization = {"OrganizationId": wish.organization_id} if wish.organization else {}
-    return {key: value for key, value in {**fixed, **organization}.items() if key in source.stage.parameters} | given
+    parts = {names.PART_PARAMETERS[part]: id_ for part, id_ in wish.parts_apart(tooling.id).items() if part != "data"}
+    known = {**fixed, **organization, **parts}
+    return {key: value for key, value in known.items() if key in source.stage.parameters} | given
 
 
 def _by_somebody_else(stage: str, tooling: Account, source: Source, wish: Wish) -> Change:
@@ -202,6 +223,11 @@ def _require_values(source: Source, wish: Wish) -> None:
         problems.append(f"--codeartifact {wish.index!r} must be DOMAIN/REPOSITORY, such as example/python")
     if wish.index_owner and not (wish.index and re.fullmatch(r"\d{12}", wish.index_owner)):
         problems.append(f"--codeartifact-owner {wish.index_owner!r} must be the 12 digits of the account of the domain")
+    problems += [
+        f"--{part}-account {account!r} must be 12 digits"
+        for part, account in wish.parts.items()
+        if not re.fullmatch(r"\d{12}", account)
+    ]
     if wish.organization_id:
         question = Question.from_template("--organization", source.stage.parameters["OrganizationId"])
         problems += filter(None, [question.problem(wish.organization_id)])
@@ -260,6 +286,7 @@ def next_words(accounts: Sequence[Account], source: Source, wish: Wish) -> str:
         lines.append(f"{wish.words.name}, version {release.version}, in {account.place}")
         if S3 in wish.channels:
             lines.append(f"  launch role for the S3 channel: {names.launch_role_arn(account.partition, account.id)}")
+            lines.append(f"  attach to Studio's roles:       {names.studio_policy_arn(account.partition, account.id)}")
     lines += ["Create a project from it:"]
     lines += ["  in Studio: Deployments, Projects, Create project, Organization templates"]
     return "\n".join([*lines, *(f"  here:      {command('create', account, name='NAME')}" for account in accounts)])

@@ -32,15 +32,24 @@ class Source:
     portfolio: Template
     stage: Template
     seed: Seed
+    # With which a project deploys: they lie in the seed, and their types must be known where it is published.
+    deployed: tuple[Template, ...] = ()
 
     @classmethod
     def read(cls, root: Path = ROOT) -> "Source":
         """Bake the seed, join and measure the templates. Raises SourceError."""
-        product, portfolio, stage = map(joiner.template, joiner.NAMES)
+        product, portfolio, stage, *deployed = templates(root)
         for template, limit in ((product, OBJECT_BYTES), (portfolio, BODY_BYTES), (stage, BODY_BYTES)):
             template.require_size(limit)
             template.require_policies()
-        return cls(seed.repository_version(root), product, portfolio, stage, seed.from_template())
+        return cls(
+            seed.repository_version(root), product, portfolio, stage, seed.from_template(), deployed=tuple(deployed)
+        )
+
+    @property
+    def templates(self) -> list[Template]:
+        """All whose types a region must know."""
+        return [self.product, self.portfolio, self.stage, *self.deployed]
 
     def version_of(self, template: Template) -> str:
         """A version for one template: it changes with the template and with the repository's version only."""
@@ -63,6 +72,13 @@ class Source:
             raise InputError(f"--version {name!r} must be 1 to 64 letters, digits and any of . _ + -")
         stamps = {"seed bucket": place.bucket, "version": name}
         return Release(name, self.settled(defaults).stamped(stamps), self.seed, place)
+
+
+def templates(root: Path = ROOT) -> list[Template]:
+    """Those of joiner.NAMES, then those with which a project deploys. Raises SourceError."""
+    paths = sorted((root / "{{cookiecutter.project_slug}}" / "model_deploy").glob("*.yaml"))
+    deployed = [Template(path.name, path.read_text(encoding="utf-8")) for path in paths]
+    return [*map(joiner.template, joiner.NAMES), *deployed]
 
 
 @dataclass(frozen=True)

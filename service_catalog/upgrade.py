@@ -17,12 +17,13 @@ from rich.console import Console
 from service_catalog import answers, code, errors, names, plan, preview
 from service_catalog.answers import FILLED_IN
 from service_catalog.aws.buckets import Bucket, key_of
+from service_catalog.aws.repositories import Repository
 from service_catalog.aws.stacks import Preview, ResourceChange, Stack
 from service_catalog.aws.studio import Project
-from service_catalog.commands import command
+from service_catalog.commands import aws, command
 from service_catalog.create import Origin, origin_of
 from service_catalog.create import Wish as CreateWish
-from service_catalog.errors import DeclinedError, ProjectError
+from service_catalog.errors import DeclinedError, InputError, ProjectError
 from service_catalog.plan import Change
 from service_catalog.preview import Meaning
 from service_catalog.progress import Progress, Watch
@@ -75,7 +76,26 @@ def look(site: Site, wish: Wish, watch: Watch) -> Upgrade:
     origin = origin_of(site, CreateWish(wish.name, wish.product, wish.version, channel=channel))
     _require_same_product(project, origin)
     values = settled(origin, stack, wish.answers or {})
+    _require_free_repository(site, project, stack, values)
     return Upgrade(project, stack, origin, values, _preview(site, stack, origin, values))
+
+
+def _require_free_repository(site: Site, project: Project, stack: Stack, values: Mapping[str, str]) -> None:
+    """Raises InputError where CodeCommit still has the repository that the stack let go of when it went elsewhere.
+
+    CloudFormation would try to make another one of that name, and roll the upgrade back.
+    """
+    provider = stack.parameters.get("RepositoryProvider", "CodeCommit")
+    if values.get("RepositoryProvider") != "CodeCommit" or provider == "CodeCommit":
+        return
+    kept = Repository(site.account.client("codecommit"), names.Project(project.name, project.id).repository)
+    if kept.exists():
+        remove = aws(site.account, "codecommit", "delete-repository", "--repository-name", kept.name)
+        raise InputError(
+            f"RepositoryProvider=CodeCommit: the repository {kept.name} of before is still there, and CloudFormation "
+            f"makes none under a name that is taken. Keep a clone of what it holds, remove it with `{remove}`, and run "
+            f"this again; or stay with Connection."
+        )
 
 
 def _ready(site: Site, name: str, watch: Watch) -> Project:

@@ -1,4 +1,4 @@
-"""`python -m rehearsal.emulator --state FOLDER [--port 0] [--enforce]`: see server.py."""
+"""`python -m rehearsal.emulator --state FOLDER [--port 0] [--enforce] [--delays]`: see server.py."""
 
 from rehearsal.emulator.server import main
 

@@ -6,13 +6,13 @@ periods are judged, aligned as CloudWatch aligns them; of math, numbers and + - 
 
 import ast
 import operator
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from rehearsal.emulator import seams
+from rehearsal.emulator.delays import pace as pace
 from rehearsal.emulator.service import emit, log
 
 Document = dict[str, Any]
@@ -31,11 +31,6 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
 _LONGEST_WAIT, _SHORTEST_WAIT = 15.0, 0.1
 _judge_lock = threading.RLock()
 _watching = threading.Event()
-
-
-def pace() -> float:
-    """How many seconds of AWS pass in a second here."""
-    return float(os.environ.get("REHEARSAL_PACE") or 1)
 
 
 def judge(alarm: Document) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from . import seams
+from . import delays, seams
 from .seams import account, region
 
 _making_clients = threading.Lock()
@@ -90,9 +90,10 @@ def assume(role: str, principal: str | None = None, source: str = "") -> tuple[s
 
 def _require_trust(role: str, principal: str | None, source: str) -> None:
     record = seams.role(role)
-    if record is None:
-        raise AwsError("AccessDenied", f"{role} cannot be assumed: there is no such role.", 403)
-    if principal and not seams.trusts_service(role, record["AssumeRolePolicyDocument"], principal, source):
+    trust = record and delays.in_force("roles", principal or "*", role, record["AssumeRolePolicyDocument"])
+    if trust is None:
+        raise AwsError("AccessDenied", f"{role} cannot be assumed: there is no such role, or not yet.", 403)
+    if principal and not seams.trusts_service(role, trust, principal, source):
         raise AwsError(
             "AccessDenied", f"{principal} is not authorized to perform: sts:AssumeRole on resource: {role}", 403
         )

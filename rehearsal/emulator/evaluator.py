@@ -1,7 +1,8 @@
 """Requests as IAM decides them: each with all that decides it, as data; the verdict of ministack's evaluator; and why.
 
-Beside seams.py the only file that touches what ministack keeps private. It needs no emulator to run: what a play wrote
-down is judged again by the very code that judged it first. It changes neither requests nor policies.
+Beside seams.py, patterns.py and variables.py the only file that touches what ministack keeps private. It needs no
+emulator to run: what a play wrote down is judged again by the very code that judged it first. It changes neither
+requests nor policies.
 """
 
 import contextvars
@@ -14,9 +15,12 @@ from typing import Any, Literal, cast
 
 from ministack.core import iam_evaluator  # type: ignore[import-not-found]
 
+from . import variables  # noqa: F401 - conditions have them from here on
+
 Document = dict[str, Any]
 Statements = list[Any]  # ministack's ParsedStatement
 ROLE_KEY = "aws:principalarn"
+OWNER_KEYS = ("aws:resourceaccount", "s3:resourceaccount")
 Place = Literal["role", "boundary", "session", "resource", "trust", ""]
 
 
@@ -106,9 +110,13 @@ iam_evaluator.evaluate, iam_evaluator.combine_resource_policy = _evaluate_seen, 
 
 
 def _resolve_key(key: str, context: Any) -> Any:
-    """aws:PrincipalArn of a session is its role's ARN, with the path (IAM user guide, global condition keys)."""
+    """aws:PrincipalArn of a session is its role's ARN, with the path (IAM user guide, global condition keys).
+
+    The ARN of a bucket names no account: whose it is comes with the request, and ministack's guess is the caller.
+    """
     known = context.principal_keys.get(ROLE_KEY) if key.lower() == ROLE_KEY else None
-    return known or _resolve_condition_key(key, context)
+    owner = context.service_context.get(key.lower()) if key.lower() in OWNER_KEYS else None
+    return known or owner or _resolve_condition_key(key, context)
 
 
 iam_evaluator._resolve_condition_key = _resolve_key

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import delays
 from .provisioning import Context
 from .reference import UNSCOPED
 from .seams import ResourceCall, account, region, role_arn
@@ -300,8 +301,9 @@ def _keys(call: ResourceCall, context: Context, action: str) -> dict[str, Any]:
     if any(action.partition(":")[2].startswith(verb) for verb in TAGGED):
         keys |= {f"aws:RequestTag/{key}": value for key, value in (dict(context.stack_tags) | tags).items()}
         keys["aws:TagKeys"] = sorted(dict(context.stack_tags) | tags) or None
-    made = call.operation == "create" and (action == TABLE[call.type].create[0] or _tags_it(action))
-    if not made:
+    making = call.operation == "create"
+    made = making and (action == TABLE[call.type].create[0] or _tags_it(action))
+    if not made and not (making and delays.seconds("tags", action.partition(":")[0])):
         # What follows the creation acts on a resource that has its tags already; giving them is part of it.
         keys |= {f"aws:ResourceTag/{key}": value for key, value in (dict(context.stack_tags) | tags).items()}
     return keys

@@ -90,11 +90,17 @@ def _note_denial(role: str, decision: Decision) -> None:
 
 
 def require(
-    role: str, action: str, resource: str, keys: Mapping[str, Any], principal: str | None = None, source: str = ""
+    role: str,
+    action: str,
+    resource: str,
+    keys: Mapping[str, Any],
+    principal: str | None = None,
+    source: str = "",
+    guard: evaluator.Guard | None = None,
 ) -> None:
     """Raise PermissionMissingError unless a role may do an action; a service that acts as the role calls this."""
     key, _, _ = assume(role, principal, source)
-    decision = seams.decide(key, action, resource, dict(keys))
+    decision = seams.decide(key, action, resource, dict(keys), guard)
     if not decision.allowed:
         why = words.reason(decision.request, evaluator.judge(decision.request)) if decision.request else decision.reason
         raise PermissionMissingError(
@@ -110,8 +116,16 @@ def _around(call: seams.ResourceCall) -> Iterator[None]:
     if seams.enforced() and context and context.role:
         principal = CLOUDFORMATION if context.service_role else None
         for action, resource, keys in needs_of(call, context):
-            require(context.role, action, resource, keys, principal)
+            require(context.role, action, resource, keys, principal, guard=_new_guard(call, action))
     yield
+
+
+def _new_guard(call: seams.ResourceCall, action: str) -> evaluator.Guard | None:
+    """The policy of a key that is being made: what follows CreateKey acts on the key, which has it from then on."""
+    if call.type != "AWS::KMS::Key" or call.operation != "create" or action in ("kms:CreateKey", "kms:TagResource"):
+        return None
+    policy = call.properties.get("KeyPolicy")
+    return evaluator.Guard(evaluator.document(policy), account(), required=True) if policy else None
 
 
 def _action(call: ApiCall) -> str | None:

@@ -198,9 +198,11 @@ def condition_keys(call: ApiCall, action: str, resource: str) -> dict[str, Any]:
         found = {"service-namespace": namespace, "scalable-dimension": dimension}
         return {f"application-autoscaling:{name}": value for name, value in found.items() if value}
     if action.startswith("s3:"):
-        return {f"s3:{name}": call.headers[name] for name in S3_HEADERS if name in call.headers} | {
-            "s3:TlsVersion": "1.3"
-        }
+        sent = {f"s3:{name}": call.headers[name] for name in S3_HEADERS if name in call.headers}
+        owner = seams.owner_of_bucket(resource)
+        # "the AWS account ID that owns the resource": service authorization reference, condition keys for Amazon S3
+        owned = {"s3:ResourceAccount": owner, "aws:ResourceAccount": owner} if owner else {}
+        return {**sent, **owned, "s3:TlsVersion": "1.3"}
     return _iam_keys(call) if action.startswith("iam:") else {}
 
 

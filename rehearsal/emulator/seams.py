@@ -35,7 +35,7 @@ from ministack.services.cloudformation import (  # type: ignore[import-not-found
     stacks,
 )
 
-from . import evaluator, senders
+from . import delays, evaluator, senders
 from .evaluator import Guard, Request
 from .reference import UNSCOPED
 
@@ -194,6 +194,25 @@ def _invoke(target: Document, event: Document, rule: Document, view: Any = None)
 eventbridge._invoke_target = _invoke
 
 
+def deliver_here(target: Document, event: Document, rule: Document) -> None:
+    """Let ministack itself deliver an event, to a target that it knows."""
+    _invoke_target(target, event, rule, None)
+
+
+def put_on_bus(bus: str, event: Document) -> None:
+    """Put an event on a bus, its own account and region kept."""
+    _, _, _, place, owner, resource = bus.split(":")
+    with scope(owner, place):
+        eventbridge._dispatch_event({**event, "EventBusName": resource.partition("/")[2]})
+
+
+def _bus_policy(arn: str) -> tuple[Document, str] | None:
+    """The policy of a bus and its owner; None for a rule or a bus without one, which ministack asks of no caller."""
+    fields = arn.split(":")
+    bus = fields[5].removeprefix("event-bus/") if len(fields) > 5 and fields[5].startswith("event-bus/") else ""
+    return (eventbridge._event_bus_policies.get(bus) or {}, fields[4]) if bus else None
+
+
 EventNote = Callable[[Document, Document], None]
 _event_notes: list[EventNote] = []
 _dispatch_event = eventbridge._dispatch_event
@@ -221,9 +240,11 @@ _put_permission = eventbridge._put_permission
 
 
 def _put_whole_permission(request: Document) -> Any:
-    """ministack leaves out the form of the call that gives the whole policy of a bus."""
+    """ministack leaves out the form of the call that gives the whole policy of a bus, and whose a number is."""
     if "Policy" not in request:
-        return _put_permission(request)
+        principal = str(request.get("Principal", "*"))
+        named = {"AWS": f"arn:aws:iam::{principal}:root"} if principal.isdecimal() else principal
+        return _put_permission({**request, "Principal": named})
     eventbridge._event_bus_policies[request.get("EventBusName", "default")] = json.loads(request["Policy"])
     return responses.json_response({})
 
@@ -469,6 +490,15 @@ def _provision_resource(kind: str, logical_id: str, properties: Document, stack_
     return _inside(call, lambda given: _create_completely(kind, logical_id, given, stack_name))
 
 
+UpdateCheck = Callable[[str, Document, Document], "str | None"]
+_update_checks: list[UpdateCheck] = []
+
+
+def before_update(function: UpdateCheck) -> None:
+    """Let function(type, old properties, new ones) say why CloudFormation does not update a resource so."""
+    _update_checks.append(function)
+
+
 def _update_resource(
     kind: str,
     physical_id: str,
@@ -480,6 +510,8 @@ def _update_resource(
 ) -> Any:
     if old == new:
         return _update(kind, physical_id, old, new, stack_name, logical_id, attributes)
+    if refusal := next((words for function in _update_checks if (words := function(kind, old, new))), None):
+        raise ValueError(refusal)
     call = ResourceCall("update", kind, logical_id, stack_name, new, old, physical_id)
 
     def update(given: Document) -> Any:
@@ -614,6 +646,42 @@ for _name in RULE_FUNCTIONS:
     engine.CfnLoader.add_constructor(f"!{_name}", engine._construct_cfn_tag(f"Fn::{_name}"))
 # libyaml reads the product's template three times as fast as the reader in Python that ministack takes.
 engine.CfnLoader = type("CfnLoader", (yaml.CSafeLoader,), {"yaml_constructors": engine.CfnLoader.yaml_constructors})
+_evaluate_conditions = engine._evaluate_conditions
+
+
+def _spelled(value: Any, parameters: Document) -> Any:
+    """A part of a condition with its Joins and Splits done, which ministack leaves as they are."""
+    if isinstance(value, list):
+        return [_spelled(each, parameters) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "Fn::Split" in value:
+        separator, text = value["Fn::Split"]
+        return str(_spelled_text(text, parameters)).split(separator)
+    if "Fn::Join" in value:
+        return _spelled_text(value, parameters)
+    return {key: _spelled(each, parameters) for key, each in value.items()}
+
+
+def _spelled_text(value: Any, parameters: Document) -> Any:
+    if isinstance(value, dict) and "Fn::Join" in value:
+        separator, parts = value["Fn::Join"]
+        found = _spelled_text(parts, parameters)
+        items = found if isinstance(found, list) else str(found).split(",")
+        return separator.join(str(_spelled_text(each, parameters)) for each in items)
+    if isinstance(value, dict) and value.get("Ref") in parameters:
+        return parameters[value["Ref"]]["Value"]
+    return value
+
+
+def _conditions(template: Document, parameters: Document) -> Any:
+    spelled = _spelled(template.get("Conditions") or {}, parameters)
+    return _evaluate_conditions({**template, "Conditions": spelled}, parameters)
+
+
+for _module in (engine, changesets, handlers, stacks):
+    _module._evaluate_conditions = _conditions
+
 _parse_template = engine._parse_template
 
 
@@ -641,7 +709,20 @@ def template_problem(text: str) -> str | None:
         engine._validate_template_statics(template)
     except Exception as error:  # Its YAML and JSON readers raise whatever they like.
         return str(error)
-    return None
+    return _misread(template)
+
+
+TemplateCheck = Callable[[Document], "str | None"]
+_template_checks: list[TemplateCheck] = []
+
+
+def before_reading(function: TemplateCheck) -> None:
+    """Let function(template) say what is wrong with a template, whatever its parameters and conditions."""
+    _template_checks.append(function)
+
+
+def _misread(template: Document) -> str | None:
+    return next((words for function in _template_checks if (words := function(template))), None)
 
 
 def template_parameters(text: str) -> dict[str, Document]:
@@ -667,9 +748,15 @@ def _template_refused(parameters: Document) -> Response | None:
     """What CreateStack, UpdateStack and CreateChangeSet answer instead of looking at a template any further."""
     given = {name: value[0] if isinstance(value, list) else value for name, value in parameters.items()}
     body, _ = helpers._resolve_document(parameters, "TemplateBody", "TemplateURL", "Template")
-    if not body or template_problem(body):
+    try:
+        template, role = _template(body), str(given.get("RoleARN") or "")
+        problem = _misread(template)
+    except Exception:
         return None  # They say themselves what is wrong with it, or that there is none.
-    template, role = _template(body), str(given.get("RoleARN") or "")
+    if problem:
+        return cast(Response, helpers._error("ValidationError", problem))
+    if template_problem(body):
+        return None
     refusal = next((words for function in _may_use if (words := function(template, role))), None)
     return cast(Response, helpers._error("AccessDenied", refusal, 403)) if refusal else None
 
@@ -685,7 +772,7 @@ def on_stack_call(function: StackCall) -> None:
 
 def _watched(operation: str, handler: Callable[[Document], Response]) -> Callable[[Document], Response]:
     def watched(parameters: Document) -> Response:
-        reads = operation in ("CreateStack", "UpdateStack", "CreateChangeSet")
+        reads = operation in ("CreateStack", "UpdateStack", "CreateChangeSet", "ValidateTemplate")
         answer = (_template_refused(parameters) if reads else None) or handler(parameters)
         if answer[0] < 300:
             plain = {name: value[0] if isinstance(value, list) else value for name, value in parameters.items()}
@@ -696,8 +783,26 @@ def _watched(operation: str, handler: Callable[[Document], Response]) -> Callabl
     return watched
 
 
-for _operation in ("CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ExecuteChangeSet"):
+for _operation in (
+    "CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ExecuteChangeSet", "ValidateTemplate"
+):  # fmt: skip
     handlers._ACTION_HANDLERS[_operation] = _watched(_operation, handlers._ACTION_HANDLERS[_operation])
+
+
+def describe_types_with(found: Callable[[str], "dict[str, str] | None"]) -> None:
+    """Let found(name) answer DescribeType for a resource type; None: there is none of that name."""
+
+    def describe(parameters: Document) -> Response:
+        given = parameters.get("TypeName", "")
+        name = str(given[0] if isinstance(given, list) else given)
+        members = found(name)
+        if members is None:
+            return cast(Response, helpers._error("TypeNotFoundException", f"The type '{name}' cannot be found.", 404))
+        inner = "".join(f"<{member}>{value}</{member}>" for member, value in members.items())
+        inner = f"<DescribeTypeResult>{inner}</DescribeTypeResult>"
+        return cast(Response, helpers._xml(200, "DescribeTypeResponse", inner))
+
+    handlers._ACTION_HANDLERS["DescribeType"] = describe
 
 
 # APIs: ministack serves them at host names of its own, and knows no integration with SageMaker
@@ -925,10 +1030,27 @@ def _enforce_noted(key: str, action: str, service: str, place: str, resource: st
         _enforce, key, action, service, place, resource_arn=resource, service_context=context
     )
     known = session(key)
+    if denied is None and delays.on():
+        _written_by(action, resource)
     if known:
         reason = "" if denied is None else getattr(denied, "reason", "") or getattr(denied, "message", "")
         _tell(Decision(str(known["Arn"]), action, resource, denied is None, reason, request))
     return denied
+
+
+def _written_by(action: str, resource: str) -> None:
+    """A call that is allowed is about to change what permissions are decided by."""
+    verb = action.partition(":")[2]
+    if action in ("kms:TagResource", "kms:UntagResource", "sqs:TagQueue", "sqs:UntagQueue"):
+        delays.write("tags", action.partition(":")[0], resource, _tags_of(resource))
+    if not action.startswith("iam:") or ":role/" not in resource:
+        return
+    record = role(resource)
+    if verb in ("CreateRole", "UpdateAssumeRolePolicy"):
+        delays.write("roles", "*", resource, record and record["AssumeRolePolicyDocument"])
+    if verb in ("PutRolePolicy", "AttachRolePolicy", "DetachRolePolicy", "DeleteRolePolicy"):
+        place = f"{resource.split(':')[4]} {resource.rpartition('/')[2]}"
+        delays.write("policies", "*", place, _gather_role_policies(*reversed(place.split())))
 
 
 def _settle(request: Request) -> Decision:
@@ -944,14 +1066,31 @@ def _tell(decision: Decision) -> None:
         note(decision)
 
 
-def _tag_keys(resource: str) -> Document:
+_gather_role_policies = iam_evaluator._gather_role_policies
+
+
+def _policies_in_force(name: str, account_id: str) -> Any:
+    return delays.in_force("policies", "*", f"{account_id} {name}", _gather_role_policies(name, account_id))
+
+
+iam_evaluator._gather_role_policies = _policies_in_force
+
+
+def _tags_of(resource: str) -> Document:
     from ministack.services import tagging
 
-    return {f"aws:resourcetag/{name}".lower(): value for name, value in (tagging.resource_tags(resource) or {}).items()}
+    return cast(Document, tagging.resource_tags(resource) or {})
 
 
-def decide(key: str, action: str, resource: str, keys: Document) -> Decision:
-    """Whether the principal of an access key may do an action: its policies, boundary and the resource's own policy."""
+def _tag_keys(resource: str) -> Document:
+    return {f"aws:resourcetag/{name}".lower(): value for name, value in _tags_of(resource).items()}
+
+
+def decide(key: str, action: str, resource: str, keys: Document, guard: Guard | None = None) -> Decision:
+    """Whether the principal of an access key may do an action: its policies, boundary and the resource's own policy.
+
+    `guard` is the policy that a resource is being made with. Tags that do not count yet are left out of the keys.
+    """
     principal = iam_evaluator.resolve_principal(key, account())
     if isinstance(principal, iam_evaluator.AuthError):
         return Decision(key, action, resource, False, principal.message)
@@ -971,7 +1110,7 @@ def decide(key: str, action: str, resource: str, keys: Document) -> Decision:
         principal_keys=principal.keys,
         policies=principal.policies,
         limits=principal.limits,
-        guard=_guard(action.partition(":")[0], resource),
+        guard=guard or _guard(action.partition(":")[0], resource),
     )
     return _settle(request)
 
@@ -986,13 +1125,14 @@ _find_resource_policy = iam_evaluator._resource_policy
 
 def _policy_of(service: str, resource: str) -> tuple[str | Document, str] | None:
     """The policy of a resource and its owner, of whichever account; ministack looks into the caller's account only."""
-    owner = s3._bucket_owner_account(resource.partition(":::")[2].partition("/")[0]) if service == "s3" else None
+    owner = owner_of_bucket(resource) if service == "s3" else None
     fields = resource.split(":")
     owner = owner or (fields[4] if len(fields) > 5 else "")
+    find = _find_resource_policy if service != "events" else lambda _, arn: _bus_policy(arn)
     if not owner or owner == account():
-        return cast("tuple[str | Document, str] | None", _find_resource_policy(service, resource))
+        return cast("tuple[str | Document, str] | None", find(service, resource))
     with scope(owner, fields[3] or region()):
-        return cast("tuple[str | Document, str] | None", _find_resource_policy(service, resource))
+        return cast("tuple[str | Document, str] | None", find(service, resource))
 
 
 iam_evaluator._resource_policy = _policy_of
@@ -1054,6 +1194,11 @@ def role_policies(arn: str) -> list[Document]:
     return [json.loads(item) if isinstance(item, str) else item for item in documents]
 
 
+def owner_of_bucket(resource: str) -> str | None:
+    """The account that owns the bucket of an ARN of S3; None for a bucket that there is not."""
+    return cast("str | None", s3._bucket_owner_account(resource.partition(":::")[2].partition("/")[0]))
+
+
 KMS_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"
 
 
@@ -1081,7 +1226,8 @@ def key_aliases(arn: str) -> list[str]:
         return []
     _, _, _, place, owner, resource = arn.split(":")
     with scope(owner, place):
-        return [alias.rpartition(":")[2] for alias, key in kms._aliases.items() if key == resource.rpartition("/")[2]]
+        found = [alias for alias, key in kms._aliases.items() if key == resource.rpartition("/")[2]]
+    return [alias.rpartition(":")[2] for alias in found if delays.in_force("aliases", "kms", alias, now=True)]
 
 
 def on_resource_tags(function: Callable[[str], "dict[str, str] | None"]) -> None:
@@ -1089,7 +1235,39 @@ def on_resource_tags(function: Callable[[str], "dict[str, str] | None"]) -> None
     from ministack.services import tagging
 
     known = tagging.resource_tags
-    tagging.resource_tags = lambda arn: function(arn) or known(arn)
+
+    def tags_in_force(arn: str) -> "dict[str, str] | None":
+        found = function(arn) or known(arn)
+        return cast("dict[str, str] | None", delays.in_force("tags", arn.split(":")[2], arn, found) if found else found)
+
+    tagging.resource_tags = tags_in_force
+
+
+def _note_new(store: Any, what: delays.What, name: Callable[[str, Any], str], before: Any) -> None:
+    """Let delays.py know of what is new in a store of ministack, whoever makes it."""
+    kind: Any = type(store)
+
+    class Noting(kind):  # type: ignore[misc]
+        __slots__ = ()
+
+        def __setitem__(self, key: str, value: Any) -> None:
+            if key not in self:
+                delays.write(what, name(key, value).split(":")[2], name(key, value), before)
+            super().__setitem__(key, value)
+
+    store.__class__ = Noting
+
+
+def _note_writings() -> None:
+    from ministack.services import kms, sqs
+
+    _note_new(kms._keys, "tags", lambda _, key: str(key["Arn"]), {})
+    _note_new(kms._aliases, "aliases", lambda alias, _: alias, before=False)
+    _note_new(sqs._queues, "tags", lambda _, queue: str(queue["attributes"]["QueueArn"]), {})
+
+
+if delays.on():
+    _note_writings()
 
 
 # State

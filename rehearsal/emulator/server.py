@@ -38,12 +38,15 @@ def main() -> None:
     parser.add_argument("--state", type=Path, required=True, help="folder of everything the emulator keeps")
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--enforce", action="store_true", help="check every call against the policies of its caller")
+    parser.add_argument("--delays", action="store_true", help="tags, roles and policies count as late as on AWS")
     options = parser.parse_args()
     state = options.state.resolve()
     state.mkdir(parents=True, exist_ok=True)
     _allow_files()
     listening = web.listen(options.port)
     os.environ.setdefault(processes.MARK, f"emulator-{os.getpid()}")  # of somebody who started it by hand
+    if options.delays:
+        os.environ["REHEARSAL_DELAYS"] = "1"
     _environment(state, listening.getsockname()[1], options.enforce)
     _log_to(state / "log")
     web.run(_serve(state, listening))

@@ -5,6 +5,7 @@ fails for good goes to the target's dead-letter queue with the attributes that E
 "Event bus targets" and "Using dead-letter queues", EventBridge user guide; "Universal targets", Scheduler user guide.
 """
 
+import functools
 import json
 import time
 import uuid
@@ -141,6 +142,33 @@ def _deliver_with(function: Deliver) -> seams.EventTarget:
     return dispatch
 
 
+def _bus(target: Document, event: Document, rule: Document) -> None:
+    """The bus of another account: the target's role and the bus's policy both let an event in, as it is.
+
+    What came from another account itself goes no further ("Sending and receiving events between AWS accounts").
+    """
+    fields, sender = target["Arn"].split(":"), event.get("Account") or seams.account()
+    if not fields[5].startswith("event-bus/") or fields[4] == seams.account():
+        seams.deliver_here(target, event, rule)
+    elif sender == seams.account():
+        own = {**event, "Account": sender, "Region": event.get("Region") or seams.region()}
+        _deliver_with(functools.partial(_to_another_bus, own))(target, event, rule)
+    else:
+        log.info("target=%s rule=%s sender=%s not sent on", target["Arn"], rule.get("Arn"), sender)
+
+
+def _to_another_bus(event: Document, target: Document, payload: str, principal: str) -> None:
+    keys = {"events:source": [event["Source"]], "events:detail-type": [event["DetailType"]]}
+    if seams.enforced():
+        try:
+            permissions.require(
+                target["RoleArn"], "events:PutEvents", target["Arn"], keys, principal, target["RuleArn"]
+            )
+        except permissions.PermissionMissingError as error:
+            raise AwsError("NO_PERMISSIONS", str(error)) from None
+    seams.put_on_bus(target["Arn"], event)
+
+
 def _filled(text: str | None, rule: Document) -> str | None:
     """The context attributes of Scheduler in an Input."""
     if not text:
@@ -201,3 +229,4 @@ for _service, _function_of in {
     "scheduler": _universal,
 }.items():
     seams.on_event_target(_service, _deliver_with(_function_of))
+seams.on_event_target("events", _bus)

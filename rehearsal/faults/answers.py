@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from rehearsal.faults.fault import PATIENCE, fault
 from rehearsal.faults.refusing import made, refuses
-from rehearsal.story import creating, publishing, releasing
+from rehearsal.story import channels, creating, releasing
 from rehearsal.story.world import PROD, STAGING, World, expect
 
 # Characters that AWS takes, by its API references; those of S3, IAM, SageMaker and SQS are the tightest.
@@ -38,7 +38,7 @@ def name_of_33_characters(world: World) -> None:
     try:
         world.client("sagemaker", "scientist").create_project(
             ProjectName="x" * 33,
-            ServiceCatalogProvisioningDetails={"ProductId": publishing.offered_product(world)},
+            ServiceCatalogProvisioningDetails={"ProductId": channels.offered_product(world)},
         )
     except ClientError as error:
         expect("32" in str(error), "SageMaker to name the limit", error)
@@ -100,12 +100,12 @@ def schedule_of_unix(world: World) -> None:
 def names_at_their_limits(world: World) -> None:
     """A name of 32 and an id of 20 characters, the longest there are: all that is made has a name that AWS takes"""
     catalog = world.client("servicecatalog")
-    product = publishing.offered_product(world)
+    product = channels.offered_product(world)
     name, identifier = "N" * 16 + "n" * 16, "p-" + "0" * 18
     given = {"SageMakerProjectName": name, "SageMakerProjectId": identifier, **creating.answers(world)}
     catalog.provision_product(
         ProductId=product,
-        ProvisioningArtifactId=publishing.offered_versions(world)[0]["Id"],
+        ProvisioningArtifactId=channels.offered_versions(world)[0]["Id"],
         PathId=catalog.list_launch_paths(ProductId=product)["LaunchPathSummaries"][0]["Id"],
         ProvisionedProductName="at-its-limits",
         ProvisioningParameters=[{"Key": key, "Value": value} for key, value in given.items()],

@@ -9,7 +9,7 @@ import threading
 from rehearsal.faults import edge
 from rehearsal.faults.fault import fault
 from rehearsal.faults.refusing import run
-from rehearsal.story import programs, publishing
+from rehearsal.story import channels, programs, publishing
 from rehearsal.story.world import World, expect
 
 
@@ -84,7 +84,7 @@ def require_two_versions(world: World) -> None:
     """One product, the version that was there and one more, which Studio offers; a project can be made from it."""
     found = versions(world)
     expect(len(found) == len(set(found)) == 2, "two versions of one product", found)
-    offered = publishing.offered_versions(world)
+    offered = channels.offered_versions(world)
     expect({each["Name"] for each in offered} == set(found), "both to be offered", offered)
     world.say(f"versions {' and '.join(sorted(found))}")
 

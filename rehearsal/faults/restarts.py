@@ -7,7 +7,7 @@ from rehearsal.faults import building, edge
 from rehearsal.faults.fault import PATIENCE, fault
 from rehearsal.faults.refusing import refuses, run
 from rehearsal.faults.stacks import require_failed, require_retry_to_release
-from rehearsal.story import checkpoint, creating, pipelines, publishing, releasing
+from rehearsal.story import channels, checkpoint, creating, pipelines, publishing, releasing
 from rehearsal.story.world import World, expect
 
 
@@ -57,8 +57,8 @@ def killed_while_creating(world: World) -> None:
 
 
 def _ask_for_project(world: World) -> None:
-    details = {"ProductId": publishing.offered_product(world)}
-    details["ProvisioningArtifactId"] = publishing.offered_versions(world)[0]["Id"]
+    details = {"ProductId": channels.offered_product(world)}
+    details["ProvisioningArtifactId"] = channels.offered_versions(world)[0]["Id"]
     world.client("sagemaker", "scientist").create_project(
         ProjectName=world.project.name, ServiceCatalogProvisioningDetails=details
     )

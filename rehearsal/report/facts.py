@@ -171,6 +171,7 @@ class Facts:
     roles: list[RoleFact] = field(default_factory=list)
     resources: list[ResourceFact] = field(default_factory=list)
     ignored: list[IgnoredFact] = field(default_factory=list)
+    channel: str = "catalog"
 
 
 _SHAPE = TypeAdapter(Facts)

@@ -42,6 +42,7 @@ class Remembered:
     port: int
     size: str
     provider: str
+    channel: str
     addressed: list[str] = field(default_factory=list)
     project: dict[str, Any] = field(default_factory=dict)
     kept: dict[str, Any] = field(default_factory=dict)
@@ -81,6 +82,7 @@ def freeze(world: World, target: Path) -> None:
         port=port_of(world),
         size=world.options.size,
         provider=world.options.provider,
+        channel=world.options.channel,
         addressed=_naming(partial, port_of(world)),
         project=asdict(world.project),
         kept=world.kept,
@@ -102,7 +104,8 @@ def recall(source: Path) -> Remembered:
 def going_on(source: Path, folder: Path, options: Options, show: Show) -> Iterator[World]:
     """A rehearsal that goes on from a state, in a folder that it empties; the state itself stays as it is."""
     remembered, port = recall(source), free_port()
-    was, wanted = (remembered.size, remembered.provider), (options.size, options.provider)
+    was = remembered.size, remembered.provider, remembered.channel
+    wanted = options.size, options.provider, options.channel
     if was != wanted:
         raise CheckpointError(f"{source} is of a {' '.join(was)} company: it cannot go on as a {' '.join(wanted)} one.")
     shutil.rmtree(folder, ignore_errors=True)
@@ -124,7 +127,9 @@ def restarted(world: World) -> Iterator[World]:
 
 @contextmanager
 def _running(folder: Path, port: int, options: Options, show: Show) -> Iterator[World]:
-    facts = Facts("", options.size, options.provider, options.region, accounts=options.accounts)
+    facts = Facts(
+        "", options.size, options.provider, options.region, accounts=options.accounts, channel=options.channel
+    )
     with emulator(folder / "emulator", enforce=options.enforce, port=port) as running:
         yield World(options, folder, running, facts, show)
 

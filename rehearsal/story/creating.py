@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from rehearsal.story import people, provider
+from rehearsal.story import channels, people, provider
 from rehearsal.story.errors import StoryError
-from rehearsal.story.publishing import offered_product, offered_versions
 from rehearsal.story.world import World, expect
 
 OWNER, COST_CENTER = "churn-team", "4711"
@@ -15,40 +14,20 @@ def create(world: World) -> None:
     """Create a project as Studio does."""
     if world.options.provider == "connection":
         provider.connect(world)
-    sagemaker = world.client("sagemaker", "scientist")
+    sagemaker, channel = world.client("sagemaker", "scientist"), channels.of(world)
     sagemaker.create_project(
         ProjectName=world.project.name,
         ProjectDescription="Which customers leave",
-        ServiceCatalogProvisioningDetails=_details(world),
         Tags=[{"Key": "sagemaker:user-profile-name", "Value": people.USER}],
+        **channel.asked(world, answers(world)),
     )
     project = world.wait(lambda: _finished(world, sagemaker), "the project to be created", PATIENCE, world.logs / "log")
     world.project.id, world.project.arn = project["ProjectId"], project["ProjectArn"]
     world.facts.project = world.project.full_name
-    provisioned = project["ServiceCatalogProvisionedProductDetails"]["ProvisionedProductId"]
-    world.project.provisioned_product, world.project.stack = provisioned, _stack(world, provisioned)
+    world.project.stack = channel.stack(world, project)
     _require_complete(world)
     if world.options.provider == "connection":
         provider.require_filled(world)
-
-
-def _details(world: World) -> dict[str, Any]:
-    """Product, version and answers, as Studio's form sends them: every parameter that the launch path asks for."""
-    catalog = world.client("servicecatalog", "scientist")
-    product, version = offered_product(world), offered_versions(world)[0]["Id"]
-    path = catalog.list_launch_paths(ProductId=product)["LaunchPathSummaries"][0]["Id"]
-    asked = catalog.describe_provisioning_parameters(ProductId=product, ProvisioningArtifactId=version, PathId=path)[
-        "ProvisioningArtifactParameters"
-    ]
-    given = answers(world)
-    unknown = set(given) - {each["ParameterKey"] for each in asked}
-    expect(not unknown, "the form to ask for everything that is answered", sorted(unknown))
-    return {
-        "ProductId": product,
-        "ProvisioningArtifactId": version,
-        "PathId": path,
-        "ProvisioningParameters": [{"Key": key, "Value": value} for key, value in given.items()],
-    }
 
 
 def answers(world: World) -> dict[str, str]:
@@ -66,7 +45,7 @@ def _finished(world: World, sagemaker: Any) -> dict[str, Any] | None:
     project: dict[str, Any] = sagemaker.describe_project(ProjectName=world.project.name)
     world.say(f"{project['ProjectStatus']}{_progress(world)}")
     if project["ProjectStatus"] == "CreateFailed":
-        reason = project.get("ServiceCatalogProvisionedProductDetails", {}).get("ProvisionedProductStatusMessage", "")
+        reason = channels.of(world).complaint(project)
         raise StoryError("the project to be created", reason or "CreateFailed", *_failures(world), world.logs / "log")
     return project if project["ProjectStatus"] == "CreateCompleted" else None
 
@@ -95,14 +74,6 @@ def _failures(world: World) -> list[str]:
                 if each["ResourceStatus"].endswith("FAILED")
             ]
     return found[-6:]
-
-
-def _stack(world: World, provisioned: str) -> str:
-    """The stack of a provisioned product: Service Catalog's search tells it as the physical id."""
-    catalog = world.client("servicecatalog")
-    found = catalog.search_provisioned_products(Filters={"SearchQuery": [f"id:{provisioned}"]})["ProvisionedProducts"]
-    expect(len(found) == 1, f"one provisioned product {provisioned}", found)
-    return str(found[0]["PhysicalId"])
 
 
 def _require_complete(world: World) -> None:

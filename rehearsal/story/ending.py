@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from rehearsal.report.gather import gather
-from rehearsal.story import pipelines, programs, provider, publishing, releasing
+from rehearsal.story import channels, pipelines, programs, provider, publishing, releasing
 from rehearsal.story.world import World, expect
 
 CHANGE = ("      MemorySize: 128\n", "      MemorySize: 192\n")  # of the function that starts the pipelines
@@ -23,7 +23,7 @@ def upgrade(world: World) -> None:
     note.write_text(note.read_text(encoding="utf-8") + NEWS[1], encoding="utf-8")
     publishing.commit(folder, "Give the dispatcher more memory, and projects a line")
     programs.catalog(world, "publish", *publishing.arguments(world))
-    newest = publishing.offered_versions(world)[0]["Name"]
+    newest = channels.of(world).newest(world)
     expect(newest != world.facts.template_version, "a new version to be offered", newest)
     programs.catalog(world, "upgrade", world.project.name, "--yes")
     require_pull_request(world)

@@ -45,13 +45,15 @@ def rehearse(story: Sequence[Step], options: Options, console: Console, kept: Pa
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         size=options.size,
         provider=options.provider,
+        channel=options.channel,
         region=options.region,
         permissions_enforced=options.enforce,
         pace=PACE,
         accounts=options.accounts,
         steps=facts_of(story),
     )
-    with _reported(facts, folder, console), emulator(folder / "emulator", enforce=options.enforce) as running:
+    settings = {"enforce": options.enforce, "delays": options.delays}
+    with _reported(facts, folder, console), emulator(folder / "emulator", **settings) as running:
         with shown(console, facts.steps[: len(steps)]) as show:
             world = World(options, folder, running, facts, show)
             failure = _play(steps, world)

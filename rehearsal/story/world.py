@@ -27,12 +27,14 @@ class Options:
 
     size: Literal["small", "medium"] = "medium"
     provider: Literal["codecommit", "connection"] = "codecommit"
+    channel: Literal["catalog", "s3"] = "catalog"
     name: str = "Customer-Churn"
     region: str = "us-east-1"
     until: str | None = None
     keep: bool = False
     faults: tuple[str, ...] = ()
     enforce: bool = True
+    delays: bool = False
 
     @property
     def accounts(self) -> dict[str, str]:
@@ -49,7 +51,6 @@ class Project:
     name: str = ""
     id: str = ""
     arn: str = ""
-    provisioned_product: str = ""
     stack: str = ""
 
     @property

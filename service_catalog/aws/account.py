@@ -41,6 +41,7 @@ class Account:
         self._region = region or os.environ.get("AWS_REGION") or session.region_name or ""
         self.profile = profile
         self._clients: dict[str, Any] = {}
+        self._types: dict[str, bool] = {}
 
     @classmethod
     def opened(cls, profile: str = "", region: str = "") -> "Account":
@@ -66,6 +67,17 @@ class Account:
         if service not in self._clients:
             self._clients[service] = self._session.client(service, region_name=self.region, config=PATIENCE)
         return self._clients[service]
+
+    def knows(self, type_name: str) -> bool:
+        """Whether the region's CloudFormation has a resource type; asked once. Raises ClientError."""
+        if type_name not in self._types:
+            formation = self.client("cloudformation")
+            try:
+                formation.describe_type(Type="RESOURCE", TypeName=type_name)
+                self._types[type_name] = True
+            except formation.exceptions.TypeNotFoundException:
+                self._types[type_name] = False
+        return self._types[type_name]
 
     def assuming(self, role_arn: str, name: str) -> "Account":
         """The same region under a role."""

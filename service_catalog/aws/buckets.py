@@ -130,9 +130,12 @@ class Bucket:
 
 
 def url(bucket: str, key: str, region: str, partition: str) -> str:
-    """The address that CloudFormation, Service Catalog and SageMaker take for an object."""
+    """The address that CloudFormation, Service Catalog and SageMaker take for an object.
+
+    The bucket stands in the host, as in every example for SageMaker's projects ("Create Custom Project Templates").
+    """
     suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
-    return f"https://s3.{region}.{suffix}/{bucket}/{key}"
+    return f"https://{bucket}.s3.{region}.{suffix}/{key}"
 
 
 def key_of(address: str, bucket: str) -> str:

@@ -28,6 +28,16 @@ class Repository:
     client: Any
     name: str
 
+    def exists(self) -> bool:
+        """Whether it is there."""
+        try:
+            self.client.get_repository(repositoryName=self.name)
+        except ClientError as error:
+            if errors.code(error) == "RepositoryDoesNotExistException":
+                return False
+            raise
+        return True
+
     def head(self, branch: str) -> str:
         """The newest commit of a branch; empty if there is no such branch."""
         try:

@@ -28,6 +28,14 @@ _NETWORK = {
     "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
     "SecurityGroupIds": "sg-0123456789abcdef0",
 }
+# What a large company keeps apart, beside the stages
+_APART = {
+    "DataBucket": ",".join(f"example-training-data-{number}" for number in range(5)),
+    "DataAccountId": "555555555555",
+    "ArtifactsAccountId": "666666666666",
+    "OperationsAccountId": "777777777777",
+}
+_HERE = dict.fromkeys(("DataAccountId", "ArtifactsAccountId", "OperationsAccountId"), "111122223333")
 _INDEX = {"CodeArtifactDomain": "example-packages", "CodeArtifactRepository": "python"}
 _OPTIONS = {
     "Owner": "churn-team@example.com",
@@ -65,6 +73,8 @@ SUBJECTS: dict[str, Subject] = {
             "private network and package index": _NETWORK | _INDEX,
             "package index of another account": _INDEX | {"CodeArtifactDomainOwner": "444444444444"},
             "every option on": _CONNECTION | _MEDIUM | _NETWORK | _INDEX | _OPTIONS,
+            "large": _CONNECTION | _MEDIUM | _NETWORK | _INDEX | _OPTIONS | _APART,
+            "every account is this one": _INDEX | _OPTIONS | _HERE,
         },
     ),
     "portfolio.yaml": Subject(
@@ -72,6 +82,7 @@ SUBJECTS: dict[str, Subject] = {
         {
             "as published": {},
             "every option on": {"StageAccountIds": "222222222222,333333333333", "S3Channel": "on"}
+            | {"DataAccountIds": "555555555555,888888888888"}
             | {"MoreStudioRoles": "studio/data-scientist-?", "MoreStudioRoles2": "studio/a", "MoreStudioRoles3": "b/*"}
             | {"AutomaticApproval": "on"}
             | {"TagOwner": "platform-team@example.com", "TagCostCenter": "CC 4711"},
@@ -88,6 +99,9 @@ SUBJECTS: dict[str, Subject] = {
             "an account with the other stage": {"PermissionsBoundary": "existing", "StageName": "staging"},
             "a second region": {"PermissionsBoundary": "existing", "StageRoles": "existing"},
             "machines approve": {"AutomaticApproval": "on"},
+            "large": {"ArtifactsAccountId": "666666666666", "OperationsAccountId": "777777777777"}
+            | {"DataAccountIds": "555555555555"},
+            "watched from the tooling account": {"OperationsAccountId": "444444444444"},
         },
     ),
 }

@@ -23,9 +23,16 @@ EXPECTED = {
     ("product.yaml", "ApprovalRule"): {"model-package-approved", "model-package-rejected"},
     ("product.yaml", "PushRule"): {"codecommit-push", "codecommit-branch-created"},
     ("product.yaml", "DriftRule"): {"alarm-drift"},
+    ("product.yaml", "OperationsRule"): {
+        *("alarm-drift", "alarm-drift-over", "alarm-of-the-endpoint"),  # an alarm that is over is news as well
+        *("codepipeline-failed", "codepipeline-approval-asked", "codepipeline-approval-given"),
+        *("model-package-approved", "model-package-rejected"),
+    },
     ("product.yaml", "FailureRule"): {"codepipeline-failed"},
     ("product.yaml", "SeedRule"): {"stack-created", "stack-updated"},
     ("product.yaml", "SeedFailureRule"): {"seed-failed"},
+    ("stage.yaml", "Alarms"): {"alarm-drift", "alarm-drift-elsewhere", "alarm-drift-over", "alarm-of-the-endpoint"}
+    | {"alarm-of-another-account"},
     ("stage.yaml", "DriftAlarms"): {"alarm-drift", "alarm-drift-elsewhere"},  # of every project of production
 }
 # What only AWS knows, as the recordings have it.
@@ -79,7 +86,11 @@ def matches(pattern: Mapping[str, Any], event: Any) -> bool:
     if not isinstance(event, dict):
         return False
     return all(
-        matches(allowed, event.get(key)) if isinstance(allowed, dict) else _any(allowed, event.get(key, _MISSING))
+        any(matches(each, event) for each in allowed)
+        if key == "$or"
+        else matches(allowed, event.get(key))
+        if isinstance(allowed, dict)
+        else _any(allowed, event.get(key, _MISSING))
         for key, allowed in pattern.items()
     )
 

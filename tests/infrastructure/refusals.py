@@ -187,6 +187,13 @@ REFUSALS = [
         ("an owner with an ampersand", "Owner", {"Owner": "Research & Development"}),
         ("logs for a week", "LogRetentionDays", {"LogRetentionDays": "7"}),
         ("a bucket as an address", "DataBucket", {"DataBucket": "s3://data"}),
+        ("buckets with a space between them", "DataBucket", {"DataBucket": "raw-data, features"}),
+        ("every bucket", "DataBucket", {"DataBucket": "raw-data,*"}),
+        ("a list that ends with a comma", "DataBucket", {"DataBucket": "raw-data,"}),
+        ("six buckets", "DataBucket", {"DataBucket": ",".join(f"data-{number}" for number in range(6))}),
+        ("two accounts for the data", "DataAccountId", {"DataAccountId": "222222222222,333333333333"}),
+        ("a name for the artifacts' account", "ArtifactsAccountId", {"ArtifactsAccountId": "shared-services"}),
+        ("operations as a bus", "OperationsAccountId", {"OperationsAccountId": "arn:aws:events:::event-bus/default"}),
     ),
 ]
 

@@ -58,10 +58,12 @@ def test_after_a_kill_it_goes_on_where_it_was(kept: Path, tmp_path: Path) -> Non
             assert again.project.id == "p-1"
 
 
-@pytest.mark.parametrize("other", [Options(size="medium"), Options(size="small", provider="connection")])
+@pytest.mark.parametrize(
+    "other", [Options(size="medium"), Options(size="small", provider="connection"), Options(size="small", channel="s3")]
+)
 def test_a_state_of_another_company_is_refused(kept: Path, tmp_path: Path, other: Options) -> None:
     with (
-        pytest.raises(CheckpointError, match="a small codecommit company"),
+        pytest.raises(CheckpointError, match="a small codecommit catalog company"),
         checkpoint.going_on(kept, tmp_path / "now", other, Quiet()),
     ):
         pass

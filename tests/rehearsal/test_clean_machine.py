@@ -235,6 +235,7 @@ def pasted(command: str, where: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.story
 def test_two_at_once_come_to_their_ends_and_write_nothing_elsewhere(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     with story(tmp_path / "one", "create", kept) as one, story(tmp_path / "two", "create", kept, "--keep") as two:

@@ -132,7 +132,7 @@ def test_a_missing_environment_is_a_sentence(state: Path, monkeypatch: pytest.Mo
 def test_windows_is_told_what_it_needs(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rehearsal.host.os.name", "nt")
     with pytest.raises(host.EmulatorError, match="WSL"):
-        host._start(state, False, 0, "mark")
+        host._start(state, 0, "mark", [])
 
 
 def test_a_port_in_use_is_told(emulator: host.Emulator, state: Path) -> None:

@@ -146,6 +146,7 @@ def test_names_at_the_limits_are_taken_everywhere(company: Company) -> None:
 # --- one after another -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.story
 def test_twenty_in_a_row_leave_what_the_plan_said_and_a_name_can_be_used_again(company: Company) -> None:
     begun, ids = company.inventory(), set()
     for number in range(MANY):

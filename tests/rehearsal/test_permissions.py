@@ -18,6 +18,7 @@ from rehearsal.story.errors import DeniedError
 from rehearsal.story.show import Lines
 from rehearsal.story.world import Options, World
 from tests.rehearsal.conftest import Account, allow
+from tests.rehearsal.engines import Inbox
 from tests.rehearsal.test_service_catalog import Catalog
 
 
@@ -292,6 +293,22 @@ def test_a_bucket_of_another_account_needs_its_policy_too(guarded: Account) -> N
     assert api.get_object(Bucket=bucket, Key="k")["Body"].read() == b"theirs"
 
 
+@pytest.mark.parametrize("key", ["s3:ResourceAccount", "aws:ResourceAccount"])
+def test_whose_a_bucket_is_decides_and_not_whose_the_caller_is(guarded: Account, key: str) -> None:
+    """A condition on the account of a bucket sees its owner, also where the bucket's policy lets the caller in."""
+    other = Account(guarded.emulator, str(int(guarded.id) + 500_000))
+    bucket = f"bucket-of-{other.id}"
+    other.store("k", b"theirs")
+    anybody = allow("s3:GetObject", resource=f"arn:aws:s3:::{bucket}/*") | {"Principal": {"AWS": guarded.id}}
+    other.client("s3").put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Statement": [anybody]}))
+    owners = {name: allow("s3:GetObject", StringEquals={key: name}) for name in (guarded.id, other.id)}
+    roles = {name: guarded.role(f"r{name}", "a.amazonaws.com", statement) for name, statement in owners.items()}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        guarded.emulator.as_role("s3", roles[guarded.id]).get_object(Bucket=bucket, Key="k")
+    read = guarded.emulator.as_role("s3", roles[other.id]).get_object(Bucket=bucket, Key="k")
+    assert read["Body"].read() == b"theirs"
+
+
 def test_a_key_of_another_account_needs_its_policy_too(guarded: Account) -> None:
     other = Account(guarded.emulator, str(int(guarded.id) + 500_000))
     own = {"Statement": [allow("kms:*") | {"Principal": {"AWS": f"arn:aws:iam::{other.id}:root"}}]}
@@ -393,6 +410,40 @@ def test_an_event_reaches_a_topic_only_if_its_policy_lets_it(guarded: Account) -
     events.put_events(**put)
     until(lambda: len([each for each in guarded.emulator.admin("events") if each["account"] == guarded.id]) == 3)
     assert [each["times"] for each in denials()] == [1]
+
+
+def test_an_event_reaches_the_bus_of_another_account_if_role_and_bus_let_it(guarded: Account) -> None:
+    """Both must (EventBridge user guide, "Sending and receiving events between AWS accounts"); the rest is kept."""
+    other = Account(guarded.emulator, str(int(guarded.id) + 500_000))
+    bus = f"arn:aws:events:us-east-1:{other.id}:event-bus/default"
+    caught = Inbox(other, {"source": ["team"], "account": [guarded.id]})
+    lost = guarded.client("sqs").create_queue(QueueName="lost")["QueueUrl"]
+    arns = {"Arn": f"arn:aws:sqs:us-east-1:{guarded.id}:lost"}
+    roles = {"may": [allow("events:PutEvents", resource=bus)], "not": [allow("events:PutEvents", resource=bus + "s")]}
+    events = guarded.client("events")
+    events.put_rule(Name="rule", EventPattern=json.dumps({"source": ["team"]}))
+
+    def sent(number: int, role: str) -> None:
+        target = {"Id": "bus", "Arn": bus, "RoleArn": role, "DeadLetterConfig": arns}
+        events.put_targets(Rule="rule", Targets=[target])
+        entry = {"Source": "team", "DetailType": "news", "Detail": json.dumps({"number": number})}
+        events.put_events(Entries=[entry])
+
+    def in_the_queue() -> str:
+        found = until(lambda: guarded.client("sqs").receive_message(QueueUrl=lost).get("Messages"))
+        guarded.client("sqs").delete_message(QueueUrl=lost, ReceiptHandle=found[0]["ReceiptHandle"])
+        return str(json.loads(found[0]["Body"])["detail"]["number"])
+
+    made = {name: guarded.role(name, "events.amazonaws.com", *statements) for name, statements in roles.items()}
+    sent(1, made["may"])
+    assert in_the_queue() == "1", "no policy of the bus lets it in"
+    other.client("events").put_permission(
+        EventBusName="default", StatementId="a", Principal=guarded.id, Action="events:PutEvents"
+    )
+    sent(2, made["not"])
+    assert in_the_queue() == "2", "the role may put events on another bus"
+    sent(3, made["may"])
+    assert [event["number"] for event in caught.at_least(1)] == [3]
 
 
 def test_a_wait_ends_at_once_when_a_call_is_denied(tmp_path: Path) -> None:

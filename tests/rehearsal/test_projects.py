@@ -7,7 +7,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from kit.tests.waiting import until
-from tests.rehearsal.conftest import Account
+from service_catalog.aws.buckets import url
+from tests.rehearsal.conftest import Account, allow
+from tests.service_catalog.roles.accounts import placed
 
 TEMPLATE: dict[str, Any] = {
     "Parameters": {
@@ -86,8 +88,8 @@ def test_a_project_of_a_product_lives_and_ends(account: Account, product: dict[s
 def test_a_project_of_a_template_lives_and_ends(account: Account) -> None:
     sagemaker = account.client("sagemaker")
     role = account.role("launch", "cloudformation.amazonaws.com")
-    url = account.store("studio/project.yaml", TEMPLATE)
-    given = {"TemplateName": "project", "TemplateURL": url, "Parameters": [{"Key": "Note", "Value": "s3"}]}
+    address = account.store("studio/project.yaml", TEMPLATE)
+    given = {"TemplateName": "project", "TemplateURL": address, "Parameters": [{"Key": "Note", "Value": "s3"}]}
     made = sagemaker.create_project(
         ProjectName="Two", TemplateProviders=[{"CfnTemplateProvider": given | {"RoleARN": role}}]
     )
@@ -103,10 +105,107 @@ def test_a_project_of_a_template_lives_and_ends(account: Account) -> None:
     assert topics(account) == []
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"TemplateURL": "http://b.s3.us-east-1.amazonaws.com/studio/project.yaml"},
+        {"TemplateURL": "s3://b/studio/project.yaml"},
+        {"TemplateURL": "https://b.s3.us-east-1.amazonaws.com"},
+        {"TemplateURL": "https://example.com/studio/project.yaml"},
+        {"TemplateURL": "https://raw.githubusercontent.com/team/templates/main/project.yaml"},
+        {"TemplateURL": "https://b.s3.us-east-1.amazonaws.com/studio/absent.yaml"},
+        {"TemplateURL": "https://b.s3.us-east-1.amazonaws.com/" + "a" * 1024},
+        {"TemplateName": "ml_project"},
+        {"TemplateName": "p" * 33},
+        {"RoleARN": "sagemaker-projects-launch"},
+        {"Parameters": [{"Key": f"P{number}", "Value": ""} for number in range(181)]},
+    ],
+    ids=str,
+)
+def test_a_template_is_refused_as_the_api_refuses_it(account: Account, wrong: dict[str, Any]) -> None:
+    sagemaker = account.client("sagemaker")
+    given = {"TemplateName": "project", "TemplateURL": account.store("studio/project.yaml", TEMPLATE)} | wrong
+    with pytest.raises(ClientError, match="ValidationException"):
+        sagemaker.create_project(ProjectName="Four", TemplateProviders=[{"CfnTemplateProvider": given}])
+    assert sagemaker.list_projects()["ProjectSummaryList"] == []
+
+
+def test_an_update_is_of_a_template_that_the_project_has(account: Account) -> None:
+    sagemaker, address = account.client("sagemaker"), account.store("studio/project.yaml", TEMPLATE)
+    provider = {"TemplateName": "project", "TemplateURL": address}
+    sagemaker.create_project(ProjectName="Five", TemplateProviders=[{"CfnTemplateProvider": provider}])
+    settled(account, "Five")
+    other = {"TemplateName": "another", "TemplateURL": address}
+    with pytest.raises(ClientError, match="has no template another"):
+        sagemaker.update_project(ProjectName="Five", TemplateProvidersToUpdate=[{"CfnTemplateProvider": other}])
+
+
+LAUNCH = "sagemaker-projects-launch"
+
+
+def studio_role(account: Account, without: str = "") -> str:
+    """An execution role of Studio with the product's policy for the S3 channel, but for one statement; its ARN."""
+    policy = placed("portfolio.yaml", account.id, S3Channel="on").resources["Studio"]["Properties"]["PolicyDocument"]
+    kept = [each for each in policy["Statement"] if each["Sid"] != without]
+    assert len(kept) == len(policy["Statement"]) - bool(without)
+    projects = allow("sagemaker:*Project", "sagemaker:AddTags")
+    return account.role("studio", "sagemaker.amazonaws.com", projects, *kept)
+
+
+def template_of(account: Account, bucket: str, note: str = "s3") -> dict[str, Any]:
+    """What CreateProject is given for a template in a bucket, at the address that `create --channel s3` sends."""
+    s3, key = account.client("s3"), "studio/ml-project.yaml"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(TEMPLATE))
+    parameters = [{"Key": "Note", "Value": note}]
+    address = url(bucket, key, "us-east-1", "aws")
+    return {"TemplateName": "ml-project", "TemplateURL": address, "Parameters": parameters}
+
+
+def launch_role(account: Account) -> str:
+    """The product's launch role, which may do everything here; its ARN."""
+    return account.role(LAUNCH, "cloudformation.amazonaws.com", allow("*"), Path="/sagemaker-projects/")
+
+
+def test_people_in_studio_make_change_and_delete_a_project_with_the_products_policy(guarded: Account) -> None:
+    given = template_of(guarded, f"sagemaker-projects-{guarded.id}-us-east-1")
+    role = {"RoleARN": launch_role(guarded)}
+    studio = guarded.emulator.as_role("sagemaker", studio_role(guarded))
+    made = studio.create_project(ProjectName="Six", TemplateProviders=[{"CfnTemplateProvider": given | role}])
+    assert settled(guarded, "Six")["ProjectStatus"] == "CreateCompleted"
+    assert topics(guarded) == [f"{made['ProjectId']}-s3"]
+
+    changed = given | {"Parameters": [{"Key": "Note", "Value": "changed"}]}
+    studio.update_project(ProjectName="Six", TemplateProvidersToUpdate=[{"CfnTemplateProvider": changed}])
+    assert settled(guarded, "Six")["ProjectStatus"] == "UpdateCompleted"
+    assert topics(guarded) == [f"{made['ProjectId']}-changed"]
+
+    studio.delete_project(ProjectName="Six")
+    assert settled(guarded, "Six") == {}
+    assert topics(guarded) == []
+
+
+@pytest.mark.parametrize(
+    "without", ["TemplatesInTheBucket", "StacksOfTheseTemplates", "StacksOfTheS3Channel", "TheLaunchRoleMakesThem"]
+)
+def test_people_need_each_statement_of_it(guarded: Account, without: str) -> None:
+    given = template_of(guarded, f"sagemaker-projects-{guarded.id}-us-east-1") | {"RoleARN": launch_role(guarded)}
+    studio = guarded.emulator.as_role("sagemaker", studio_role(guarded, without))
+    with pytest.raises(ClientError, match=r"AccessDenied|not authorized"):
+        studio.create_project(ProjectName="Seven", TemplateProviders=[{"CfnTemplateProvider": given}])
+
+
+def test_people_give_the_launch_role_no_template_of_their_own(guarded: Account) -> None:
+    own = template_of(guarded, f"sagemaker-projects-{guarded.id}-evil") | {"RoleARN": launch_role(guarded)}
+    studio = guarded.emulator.as_role("sagemaker", studio_role(guarded))
+    with pytest.raises(ClientError, match="not authorized to perform: cloudformation:CreateStack"):
+        studio.create_project(ProjectName="Eight", TemplateProviders=[{"CfnTemplateProvider": own}])
+
+
 def test_a_project_that_fails_says_why(account: Account) -> None:
     group = {"Type": "AWS::SageMaker::ModelPackageGroup", "Properties": {"ModelPackageGroupName": "taken"}}
-    url = account.store("broken.yaml", {**TEMPLATE, "Resources": {"Group": group}})
-    provider = {"TemplateName": "project", "TemplateURL": url}
+    address = account.store("broken.yaml", {**TEMPLATE, "Resources": {"Group": group}})
+    provider = {"TemplateName": "project", "TemplateURL": address}
     sagemaker = account.client("sagemaker")
     sagemaker.create_model_package_group(ModelPackageGroupName="taken")
     sagemaker.create_project(ProjectName="Three", TemplateProviders=[{"CfnTemplateProvider": provider}])

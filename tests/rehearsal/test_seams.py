@@ -171,7 +171,9 @@ SEAMS: dict[str, list[str] | str] = {
     f"{CLOUDFORMATION}.handlers:_resolve_stack": ["stack_name"],
     f"{CLOUDFORMATION}.helpers:_resolve_document": ["params", "body_key", "url_key", "label"],
     f"{CLOUDFORMATION}.helpers:_error": ["code", "message", "status"],
+    f"{CLOUDFORMATION}.helpers:_xml": ["status", "root_tag", "inner"],
     f"{CLOUDFORMATION}.engine:_construct_cfn_tag": ["tag_name"],
+    f"{CLOUDFORMATION}.engine:_evaluate_conditions": ["template", "params"],
     f"{CLOUDFORMATION}.engine:_parse_template": ["template_body"],
     f"{CLOUDFORMATION}.engine:_validate_template_limits": ["template"],
     f"{CLOUDFORMATION}.engine:_validate_template_statics": ["template"],
@@ -214,6 +216,10 @@ SEAMS: dict[str, list[str] | str] = {
     "ministack.core.iam_evaluator:resolve_credential": ["access_key_id", "account_id", "session_token"],
     "ministack.core.iam_evaluator:resolve_principal": ["access_key_id", "account_id", "credential"],
     "ministack.core.iam_evaluator:_resolve_managed_policy_document": ["policy_arn", "account_id"],
+    "ministack.core.iam_evaluator:_gather_role_policies": ["role_name", "account_id"],
+    "ministack.services.kms:_aliases": "AccountRegionScopedDict",
+    "ministack.services.kms:_keys": "AccountRegionScopedDict",
+    "ministack.services.sqs:_queues": "AccountRegionScopedDict",
     "ministack.core.iam_evaluator:_resolve_condition_key": ["key", "ctx"],
     "ministack.core.iam_evaluator:_principal_keys": ["credential"],
     "ministack.core.iam_evaluator:_resource_policy": ["service", "resource_arn"],
@@ -259,7 +265,7 @@ HANGING = {"emulator/seams.py", "emulator/evaluator.py", "emulator/patterns.py"}
 def test_every_private_name_that_seams_use_is_looked_at() -> None:
     text = "".join((host.ROOT / "rehearsal" / name).read_text() for name in HANGING)
     modules = "app|responses|router|iam_actions|iam_evaluator|persistence|cloudwatch|eventbridge|sts|iam|tagging"
-    modules += "|engine|handlers|helpers|provisioners|stacks|s3"
+    modules += "|engine|handlers|helpers|provisioners|stacks|s3|kms|sqs"
     used = set(re.findall(rf"\b(?:{modules})\.(_[A-Za-z_]+)", text))
     known = {name.rpartition(":")[2] for name in SEAMS}
     # The event loop is there only while the emulator serves.

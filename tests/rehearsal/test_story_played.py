@@ -1,4 +1,7 @@
-"""The story itself, from publish to delete, in one account and in three, with every permission checked."""
+"""The story itself, from publish to delete, in one account and in three, with every permission checked.
+
+The one goes through the S3 channel, the other through Service Catalog.
+"""
 
 import re
 from collections.abc import Callable
@@ -9,7 +12,7 @@ import pytest
 from rehearsal.report import facts as recorded
 from rehearsal.report.facts import Facts
 from rehearsal.story import STORY
-from tests.rehearsal.conftest import NAMES, Size
+from tests.rehearsal.conftest import CHANNELS, NAMES, Size
 
 pytestmark = pytest.mark.story
 # What was built and deployed, oldest first; it is what the steps began, and nothing else.
@@ -27,6 +30,7 @@ def test_the_whole_story_is_played_with_no_call_denied(stories: Callable[[Size],
     facts = recorded.read(folder / "facts.json")
     assert [(step.name, step.state) for step in facts.steps] == [(step.name, "done") for step in STORY]
     assert facts.permissions_enforced
+    assert facts.channel == CHANNELS[size]
     assert [role.denied for role in facts.roles if role.denied] == []
     assert _statuses(facts, "build") == BUILDS
     assert _statuses(facts, "deploy") == DEPLOYMENTS

@@ -90,6 +90,19 @@ def test_what_cannot_be_delivered_goes_to_the_dead_letter_queue(account: Account
     assert (told["TARGET_ARN"], told["RULE_ARN"]) == (target, arn(account, "events", "rule/rule"))
 
 
+def test_an_event_of_another_account_is_not_sent_on_to_a_third(account: Account) -> None:
+    """ "these events are not sent to the third account" (CloudWatch Events user guide, on receiver accounts)."""
+    second, third = (Account(account.emulator, str(int(account.id) + more)) for more in (10**6, 2 * 10**6))
+    for one, next_ in ((account, second), (second, third)):
+        bus = f"arn:aws:events:us-east-1:{next_.id}:event-bus/default"
+        rule(one, {"Arn": bus, "RoleArn": role(one, "forward", "events")})
+    arrived = {each.id: Inbox(each, {"source": ["team"]}) for each in (second, third)}
+    put(account, word="far")
+    assert arrived[second.id].at_least(1) == [{"word": "far"}]
+    put(second, word="near")
+    assert arrived[third.id].at_least(1) == [{"word": "near"}]
+
+
 def test_a_schedule_starts_a_pipeline(account: Account, pipeline: str) -> None:
     target = {"Arn": arn(account, "codepipeline", pipeline), "RoleArn": role(account, "clock", "scheduler")}
     account.client("scheduler").create_schedule(

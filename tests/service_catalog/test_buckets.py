@@ -84,7 +84,7 @@ def test_a_bucket_of_somebody_else_is_said() -> None:
 )
 def test_addresses_belong_to_their_partition_and_lead_back_to_the_key(partition: str, region: str, host: str) -> None:
     address = url("b", "templates/1/x.yaml", region, partition)
-    assert address == f"https://{host}/b/templates/1/x.yaml"
+    assert address == f"https://b.{host}/templates/1/x.yaml"
     assert key_of(address, "b") == "templates/1/x.yaml"
-    assert key_of(f"https://b.{host}/templates/1/x.yaml", "b") == "templates/1/x.yaml"
+    assert key_of(f"https://{host}/b/templates/1/x.yaml", "b") == "templates/1/x.yaml"
     assert key_of(address, "other") == ""

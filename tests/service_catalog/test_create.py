@@ -62,7 +62,7 @@ def test_the_plan_tells_each_answer_its_origin_and_what_would_be_made(
     rows = [line.split() for line in printed().splitlines()]
     assert ["+", "AlertEmail", "me@example.com", "sent:", "you", "gave", "it"] in rows
     assert ["=", "BranchName", "main", "default", "of", "this", "version"] in rows
-    assert "no value    ConnectionArn, RepositoryId, DataBucket, StagingAccountId" in printed()
+    assert "no value    ConnectionArn, RepositoryId, DataBucket, DataAccountId, StagingAccountId" in printed()
     facts = told(printed())
     bucket = names.account_bucket(published.id, published.region)
     assert facts["repository"].startswith(
@@ -71,7 +71,7 @@ def test_the_plan_tells_each_answer_its_origin_and_what_would_be_made(
     assert facts["models"] == f"staging in this account ({published.id}), production in this account ({published.id})"
     assert "later with each push to its half and by rate(7 days)" in facts["starts"]
     assert facts["e-mail"].startswith("me@example.com is asked to confirm")
-    assert facts["checked"].startswith("22 answers one by one, and 6 rules of the template: Connection, NoConnection")
+    assert facts["checked"].startswith("25 answers one by one, and 6 rules of the template: Connection, NoConnection")
     run(published, Console(quiet=True), "sheet", answers=answers)
     project = site(published).studio.project("sheet")
     stack = site(published).stack(project) if project else None
@@ -205,7 +205,7 @@ def test_who_may_not_read_the_template_is_told_so_and_then_by_cloudformation(
     assert (roles.kind, roles.name) == ("roles", "staging in 222222222222")
     assert re.match(r"you may not read s3://\S+/templates/\S+ \(s3:GetObject\); CloudFormation checks", note.detail)
     console.file.flush()
-    assert told(printed())["checked"] == "22 answers one by one; not which go together"
+    assert told(printed())["checked"] == "25 answers one by one; not which go together"
     with pytest.raises(ProjectError, match=r"ProdAccountId must be given(.|\n)*make delete NAME=alone ARGS=\"--region"):
         create.create(blind, wish, console)
     with pytest.raises(ProjectError, match=r"already, in CreateFailed(.|\n)*make delete NAME=alone"):

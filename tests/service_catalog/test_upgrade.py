@@ -1,6 +1,7 @@
 """upgrade against an emulator: previewed resource by resource, answers kept, nothing done without a yes."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,8 @@ from rich.console import Console
 
 from service_catalog import create, names, publish, upgrade
 from service_catalog.aws.account import Account
-from service_catalog.aws.stacks import Preview, ResourceChange
+from service_catalog.aws.stacks import Preview, ResourceChange, Stack
+from service_catalog.aws.studio import Project
 from service_catalog.errors import DeclinedError, InputError, ProjectError
 from service_catalog.offering import Words
 from service_catalog.plan import Change
@@ -174,3 +176,16 @@ def test_a_project_of_another_product_is_refused(upgradable: Account, source: So
     publish.publish([upgradable], source, other, console)
     with pytest.raises(ProjectError, match=r"was made from product .* not from 'Another'"):
         run(upgradable, console, "of-first", product="Another")
+
+
+@pytest.mark.parametrize("left", [True, False], ids=["kept", "gone"])
+def test_the_way_back_to_a_kept_repository_is_refused_before_the_stack_starts(account: Account, left: bool) -> None:
+    project = Project("churn", "p-0a1b2c3d4e5f", "arn", "CreateCompleted")
+    name = names.Project(project.name, project.id).repository
+    if left:
+        account.client("codecommit").create_repository(repositoryName=name)
+    stack = Stack("s", "id", "UPDATE_COMPLETE", parameters={"RepositoryProvider": "Connection"})
+    words = f"{name} of before is still there.*delete-repository --repository-name {name}"
+    with pytest.raises(InputError, match=words) if left else nullcontext():
+        upgrade._require_free_repository(Site(account), project, stack, {"RepositoryProvider": "CodeCommit"})
+    upgrade._require_free_repository(Site(account), project, stack, {"RepositoryProvider": "Connection"})

@@ -81,8 +81,6 @@ def register(context: Context) -> Step:
         "Register",
         evaluation="Evaluate",
         metadata={"data_sha256": context.read("Preprocess", "Summary", "data_sha256")},
-        inference_instances=["ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge"],
-        transform_instances=["ml.m5.large", "ml.m5.xlarge"],
     )
 
 

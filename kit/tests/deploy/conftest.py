@@ -42,6 +42,7 @@ ENVIRONMENT = {
 SCHEMA = {
     "version": 1,
     "content_types": ["text/csv", "application/json", "application/jsonlines"],
+    "default_accept": "*/*",
     "problem_type": "binary",
     "input": [
         {"name": "tenure", "kind": "numeric", "required": True, "nullable": True},

@@ -28,6 +28,7 @@ class Behaviour:
     accepts_any_type: bool = False
     change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda rows: rows
     content_type: str = ""
+    default_accept: str = ""  # of who asks for no format; empty for the format of the request
     hangs_up: bool = False
     requests: int = 0
     connections: set[tuple[str, int]] = field(default_factory=set)
@@ -58,7 +59,8 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(*((behaviour.status, "text/plain", "no\x00t now") if fails else self.answer(body)))
 
     def answer(self, body: bytes) -> tuple[int, str, str]:
-        kind, accept = self.headers["Content-Type"], self.headers["Accept"]
+        kind = self.headers["Content-Type"]
+        accept = self.headers["Accept"] or self.behaviour.default_accept or kind
         if kind not in (JSON, CSV, LINES):
             return (200, JSON, "{}") if self.behaviour.accepts_any_type else (415, JSON, '{"error": "type"}')
         rows = parse(body.decode(), kind)

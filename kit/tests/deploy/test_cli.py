@@ -93,7 +93,7 @@ def test_a_failed_verify_is_red_and_not_remembered(
     with serving(Behaviour(accepts_any_type=True)) as url:
         assert command.main(["verify", "--stage", "prod", "--target", url, "--seconds", "1", *here]) == 1
     error = capsys.readouterr().err
-    assert "prod: churn-p-1/1 failed 1 of 15 checks; an unknown content type is refused" in error
+    assert "prod: churn-p-1/1 failed 1 of 16 checks; an unknown content type is refused" in error
     assert "Traceback" not in error
     assert (tmp_path / "build" / "verify" / "prod" / "summary.md").is_file()
     assert not (tmp_path / "s3" / "local-artifacts").exists()
@@ -245,7 +245,7 @@ class Runtime:
     def __init__(self, url: str) -> None:
         self._target = ServerTarget(url, 2)
 
-    def invoke_endpoint(self, *, EndpointName: str, Body: bytes, ContentType: str, Accept: str) -> dict[str, Any]:  # noqa: N803
+    def invoke_endpoint(self, *, EndpointName: str, Body: bytes, ContentType: str, Accept: str = "") -> dict[str, Any]:  # noqa: N803
         answer = self._target.invoke(Body, ContentType, Accept)
         if answer.status != 200:
             details: Any = {

@@ -74,13 +74,28 @@ def test_a_good_server_passes_every_check(verify: Verify) -> None:
         "its API answers as it does",
     }
     assert found.facts["load"]["sent"] == found.facts["load"]["planned"] == 50
-    assert found.verdict == "staging: churn-p-1/1 passed 13 checks, 2 were skipped"
+    assert found.verdict == "staging: churn-p-1/1 passed 14 checks, 2 were skipped"
+
+
+def test_who_asks_for_no_format_gets_the_one_of_the_request(verify: Verify) -> None:
+    """AWS's toolkit answers JSON when the registered environment says nothing."""
+    found = failure(verify(Behaviour(default_accept="application/json")))
+    assert found.name == "a request without Accept is answered as it was sent"
+    assert "found 'application/json'" in found.detail and "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT" in found.detail
+
+
+def test_a_model_that_promises_no_format_is_not_held_to_one(verify: Verify) -> None:
+    """Registered by an earlier kit: a rollback to it stays possible."""
+    older = Contract({key: value for key, value in SCHEMA.items() if key != "default_accept"}, SAMPLE, EXPECTED)
+    found = verify(Behaviour(default_accept="application/json"), read_contract=lambda: older)
+    assert found.failed == []
+    assert outcomes(found)["a request without Accept is answered as it was sent"] == "skipped"
 
 
 def test_connections_are_kept_alive(verify: Verify) -> None:
     behaviour = Behaviour()
     verify(behaviour)
-    assert behaviour.requests == 50 + 2 * 3 + 2
+    assert behaviour.requests == 50 + 2 * 3 + 3
     assert len(behaviour.connections) <= BUDGET.concurrency + 1
 
 
@@ -227,7 +242,7 @@ def test_after_a_vital_failure_nothing_is_sent(verify: Verify, vital: str) -> No
     assert failure(found).detail.endswith("FailureReason: alarm 5xx went off")
     assert behaviour.requests == 0
     assert found.results[-1].detail.startswith("not run, because this failed before: ")
-    assert len(found.results) == 15
+    assert len(found.results) == 16
 
 
 @pytest.mark.parametrize(
@@ -374,14 +389,14 @@ def test_reports_tell_the_same(verify: Verify, tmp_path: Path) -> None:
     found = verify(Behaviour(every_fails=2))
     report.write(found, tmp_path / "out")
     suite = ElementTree.fromstring((tmp_path / "out" / "junit.xml").read_bytes())[0]  # noqa: S314 - our own file
-    assert (suite.get("name"), suite.get("tests")) == ("verify staging", "15")
+    assert (suite.get("name"), suite.get("tests")) == ("verify staging", "16")
     assert suite.get("failures") == str(len(found.failed))
     cases = {(case.get("classname"), case.get("name")): case for case in suite.iter("testcase")}
     case = cases["staging.load", "it answers within the error budget"].find("failure")
     assert case is not None
     assert "no�t now" in str(case.get("message"))  # a byte that XML cannot hold
     summary = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
-    assert (summary["passed"], summary["stage"], len(summary["checks"])) == (False, "staging", 15)
+    assert (summary["passed"], summary["stage"], len(summary["checks"])) == (False, "staging", 16)
     text = (tmp_path / "out" / "summary.md").read_text(encoding="utf-8")
     assert text.startswith("# staging: failed")
     assert "| ✗ | load: it answers within the error budget |" in text

@@ -1,13 +1,13 @@
 """A project of the tests' own, so that they hold whatever a team writes into its project.toml."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from kit.tests.places import PROJECT
-from sagemaker_project_kit.pipeline import settings
+from sagemaker_project_kit.pipeline import session, settings
 from sagemaker_project_kit.pipeline.tables import Settings
 
 TOML = """
@@ -30,6 +30,14 @@ champion_tolerance = 0.01
 """
 
 Load = Callable[..., Settings]
+
+
+@pytest.fixture(scope="package", autouse=True)
+def deprecations_are_errors() -> Iterator[None]:
+    """What the SDK is about to take away from the kit or from pipeline.py fails here first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "DEPRECATIONS", "error")
+        yield
 
 
 @pytest.fixture

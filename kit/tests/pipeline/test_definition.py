@@ -1,7 +1,8 @@
 """What the SDK writes: offline, always the same, valid for SageMaker's API, and only when it must."""
 
+import ast
 import copy
-import importlib
+import importlib.util
 import json
 import os
 import re
@@ -168,13 +169,78 @@ def test_the_gates_follow_the_metric(load: Load) -> None:
     assert types == ["GreaterThanOrEqualTo", "LessThanOrEqualTo"]
 
 
-def test_keys_reach_every_volume_and_output(load: Load) -> None:
-    key = "arn:aws:kms:eu-west-1:111111111111:key/1234"
-    steps = [step for step in walk_steps(built(load(environ={"KMS_KEY_ARN": key}))["Steps"]) if "CacheConfig" in step]
-    for step in steps:
-        text = json.dumps(step["Arguments"])
-        assert text.count("VolumeSizeInGB") == text.count(f'"VolumeKmsKeyId": "{key}"') == 1
-        assert text.count(f'"KmsKeyId": "{key}"') == 1
+KEY = "arn:aws:kms:eu-west-1:111111111111:key/1234"
+SECURED = {**NETWORK, "KMS_KEY_ARN": KEY}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_keys_reach_every_volume_and_output(load: Load, variant: str) -> None:
+    document = built(load(*VARIANTS[variant], environ={"KMS_KEY_ARN": KEY}))
+    jobs = {step["Name"]: json.dumps(step["Arguments"]) for step in walk_steps(document["Steps"])}
+    jobs = {name: jobs[name] for name in jobs.keys() & {"Preprocess", "Train", "Tune", "Evaluate"}}
+    assert len(jobs) == 3
+    for name, text in jobs.items():
+        assert text.count("VolumeSizeInGB") == text.count(f'"VolumeKmsKeyId": "{KEY}"') == 1, name
+        assert text.count(f'"KmsKeyId": "{KEY}"') == 1, name
+
+
+@pytest.mark.parametrize("spot", [False, True], ids=["on demand", "spot"])
+@pytest.mark.parametrize("framework", ["xgboost", "scikit_learn"])
+def test_a_job_of_a_search_is_the_single_job_but_for_what_is_searched(
+    root: Path, load: Load, framework: str, spot: bool
+) -> None:
+    """Field by field: whatever the SDK forgets to copy from one request into the other."""
+    changes, searched = VARIANTS["spot"] * spot, TUNING
+    if framework == "scikit_learn":
+        shutil.copy(FRAMEWORKS / framework / "model.py", root / "model_build" / "model.py")
+        changes = [*changes, ("{ max_depth = 4, eta = 0.1, num_round = 20 }", "{ max_iter = 100 }")]
+        searched = (TUNING[0], '[train.tuning]\nstrategy = "random"\nranges.strength = [1, 10]\n[evaluate]')
+    document = built(load(*changes, searched, environ=SECURED))
+    single = request(built(load(*changes, environ=SECURED)), "Train")
+    job = request(document, "Tune")["TrainingJobDefinition"]
+    job["AlgorithmSpecification"].pop("MetricDefinitions", None)  # only a search looks for a metric in the log
+    fixed = single.pop("HyperParameters")
+    assert {name: fixed.get(name) for name in job["StaticHyperParameters"]} == job.pop("StaticHyperParameters")
+    assert job == single
+    assert find_problems(document) == []
+
+
+def request(document: dict[str, Any], step: str) -> dict[str, Any]:
+    found: dict[str, Any] = _step(document, step)["Arguments"]
+    return found
+
+
+def test_an_execution_leaves_no_experiment_behind(load: Load) -> None:
+    assert "PipelineExperimentConfig" not in built(load())
+
+
+def test_what_the_sdk_takes_away_is_seen_here_first(root: Path, load: Load) -> None:
+    """In a module of ours, not in the SDK's own, and by those who use pipeline.py as a warning."""
+    warn = "import warnings; warnings.warn('going away', DeprecationWarning, stacklevel=1)"
+    with offline():
+        exec(warn, {"__name__": "sagemaker.core.shapes"})  # noqa: S102
+        for module in ("sagemaker_project_kit.pipeline.jobs", "model_build.pipeline"):
+            with pytest.raises(DeprecationWarning, match="going away"):
+                exec(warn, {"__name__": module})  # noqa: S102
+
+
+def test_nothing_is_imported_from_a_module_that_will_go_away(root: Path) -> None:
+    """The SDK imports such shims itself before we do, so that their warning names another."""
+    ours = [*Path(definition.__file__).parent.glob("*.py"), *(root / "model_build").glob("*.py")]
+    nodes = [node for path in ours for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    named = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    modules = {name for name in named if name.partition(".")[0] == "sagemaker"}
+    assert len(modules) > 10
+    assert [name for name in sorted(modules) if warns_when_imported(name)] == []
+    assert warns_when_imported("sagemaker.train.configs")
+
+
+def warns_when_imported(module: str) -> bool:
+    with offline():
+        spec = importlib.util.find_spec(module)
+    assert spec is not None and spec.origin is not None
+    body = ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body
+    return any(isinstance(node, ast.Expr) and ast.unparse(node).startswith("warnings.warn(") for node in body)
 
 
 def test_caching_and_retries_are_on(load: Load) -> None:

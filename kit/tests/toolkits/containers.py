@@ -109,6 +109,8 @@ class Image:
             **{key: os.environ[key] for key in _HANDED_ON if key in os.environ},
             "PATH": f"{self.bin}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
             "PYTHONPATH": ":".join(filter(None, paths)),
+            "LC_ALL": "C.UTF-8",
+            "OMP_NUM_THREADS": "1",
             "PIP_TARGET": str(site),
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PIP_CONFIG_FILE": os.devnull,

@@ -1,6 +1,7 @@
 """AWS::SageMaker types of the control plane, made with the API as whoever CloudFormation acts for."""
 
 import json
+import secrets
 from typing import Any
 
 from ..provisioning import Context, Properties, own_tags, provisioner, tag_changes
@@ -58,7 +59,7 @@ class CodeRepository:
     """Ref is the repository's ARN."""
 
     def create(self, properties: Properties, context: Context) -> tuple[str, Properties]:
-        name = properties.get("CodeRepositoryName") or f"{context.stack_name}-{context.logical_id}"[:63]
+        name = properties.get("CodeRepositoryName") or f"{context.logical_id[:50]}-{secrets.token_hex(6)}"
         made = context.client("sagemaker").create_code_repository(
             CodeRepositoryName=name, GitConfig=dict(properties["GitConfig"]), Tags=own_tags(properties)
         )

@@ -1,5 +1,6 @@
 """What a project is made from: a Service Catalog product or a template in S3. Both act as the caller."""
 
+import re
 from typing import Any, Protocol
 
 import botocore.exceptions
@@ -107,10 +108,35 @@ class CatalogProvider:
         }
 
 
+# API reference, CfnCreateTemplateProvider; CloudFormation takes a template from S3 alone (CreateStack, TemplateURL).
+PATTERNS = {
+    "TemplateName": r"(?=.{1,32}$)[a-zA-Z0-9](-*[a-zA-Z0-9])*",
+    "TemplateURL": r"(?=.{1,1024}$)(https)://([^/]+)/(.+)",
+    "RoleARN": r"arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+",
+}
+MOST_PARAMETERS = 180
+
+
+def require_template(given: Request) -> None:
+    """Raise ValidationException for a template that the API's model, or CloudFormation after it, does not take."""
+    for field, pattern in PATTERNS.items():
+        if field in given and not re.fullmatch(pattern, given[field]):
+            raise AwsError(
+                "ValidationException",
+                f"1 validation error detected: Value {given[field]!r} at '{field}' failed to satisfy constraint: "
+                f"Member must satisfy regular expression pattern: {pattern}",
+            )
+    if len(given.get("Parameters", [])) > MOST_PARAMETERS:
+        raise AwsError("ValidationException", f"Parameters: at most {MOST_PARAMETERS} items are allowed.")
+    if seams.s3_place(given["TemplateURL"]) is None:
+        raise AwsError("ValidationException", "TemplateURL must be an Amazon S3 URL.")
+
+
 class TemplateProvider:
     """A stack SP-<project id>-<template name>; the name beyond SP- is not documented."""
 
     def __init__(self, name: str, project_id: str, tags: dict[str, str], given: Request) -> None:
+        require_template(given)
         self.name, self.project_id, self.tags, self.given = name, project_id, tags, given
         self.stack = f"SP-{project_id}-{given['TemplateName']}"
         self.goal = "CREATE"
@@ -124,13 +150,20 @@ class TemplateProvider:
             "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
             "Capabilities": CAPABILITIES,
             "Tags": [{"Key": key, "Value": value} for key, value in self.tags.items()],
-        } | ({"RoleARN": self.given["RoleARN"]} if "RoleARN" in self.given else {})
+        }
 
     def create(self) -> None:
-        caller_client("cloudformation").create_stack(**self._request())
+        role = {"RoleARN": self.given["RoleARN"]} if "RoleARN" in self.given else {}
+        caller_client("cloudformation").create_stack(**self._request(), **role)
 
     def update(self, request: Request) -> None:
-        """Update to a template and parameters; an update that changes nothing succeeds."""
+        """Update to a template and parameters; an update that changes nothing succeeds.
+
+        The request has no field for a role (API reference, CfnUpdateTemplateProvider), and the stack keeps its own.
+        """
+        require_template(request)
+        if request["TemplateName"] != self.given["TemplateName"]:
+            raise AwsError("ValidationException", f"The project has no template {request['TemplateName']}.")
         parameters = _merged(self.given.get("Parameters", []), request.get("Parameters", []))
         self.given = self.given | {"TemplateURL": request["TemplateURL"], "Parameters": parameters}
         self.goal = "UPDATE"

@@ -211,6 +211,8 @@ def jobs_are_what_sagemaker_takes(stack: Stack) -> Iterator[str]:
             yield f"{name}: predictions or disks are not encrypted with the key"
         if request["TransformResources"]["InstanceType"] not in _enum("TransformInstanceType"):
             yield f"{name}: {request['TransformResources']['InstanceType']} is no instance type for transform jobs"
+        if not 1 < request.get("MaxConcurrentTransforms", 1) <= 100 // request["MaxPayloadInMB"]:
+            yield f"{name}: one request at a time leaves processors idle; with its size at most 100 MB"
         if "<aws.scheduler.execution-id>" not in request["TransformJobName"]:
             yield f"{name}: the second job would have the name of the first"
         if stack.values["StageName"] not in request["TransformOutput"]["S3OutputPath"].split("/"):

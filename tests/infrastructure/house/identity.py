@@ -25,6 +25,8 @@ EVERY_RESOURCE: dict[str, str] = {
     "RunJobs": "a tuning job and its training jobs are named after an execution id that nobody knows before",
     "WriteMetricsOfJobs": "CloudWatch knows no resource for this action; the condition names the namespace",
     "LogInToTheRegistryOfImages": "ECR knows no resource for this action",
+    "DecryptTheTrainingData": "keys have ids that KMS makes up, in the account of the data; the condition names S3",
+    "PullTheImagesOfTheArtifactsAccount": "every image of the one account; its repositories' policies decide as well",
     # portfolio.yaml
     "TemplatesThatAreNoStackYet": "a template that is only looked at belongs to no stack; nothing is changed",
     "TemplateThatServiceCatalogKeeps": "Service Catalog's bucket is not documented; the condition names its tag",
@@ -33,6 +35,7 @@ EVERY_RESOURCE: dict[str, str] = {
     "ServicesOfProjectsUseTheirKey": "as KeysOfProjects, and only for a service",
     "RegistriesAreMadeWithTheirTag": "a group's name begins with the project's; the condition wants the project's tag",
     "TagsOfNewRegistries": "only while a group is made, which the statement before binds to the tag",
+    "RepositoriesInStudio": "CloudFormation names them; the condition wants the project's tag",
     "RegistriesOfProjects": "a group's name begins with the project's; the condition wants the project's tag",
     "SubscriptionsEnd": "a subscription is no resource for IAM (Service Authorization Reference)",
     "WhichLogsThereAre": "this action knows no resource (Service Authorization Reference)",
@@ -62,6 +65,7 @@ EVERY_RESOURCE: dict[str, str] = {
     "TagsOfAutoscaling": "targets have ids; tags only, and the boundary denies the other stage's",
     "MetricsOfModels": "CloudWatch knows no resource for this action; the condition names the namespace",
     "LogInToImages": "ECR knows no resource for this action",
+    "ImagesOfTheArtifactsAccount": "as PullTheImagesOfTheArtifactsAccount",
     "PrivateNetwork": "a project's network is its own choice, at release; the next statement says for whom",
     "OnlySageMakerUsesItsNetworkInterfaces": "network interfaces have ids; the condition names SageMaker",
     "WhatNetworksThereAre": "EC2 knows no resource for actions that describe",
@@ -90,7 +94,7 @@ def trust_names_its_source(stack: Stack) -> Iterator[str]:
                 yield f"{name}: anybody may assume the role"
             elif services(statement) and not _sources(statement):
                 yield f"{name}: the trust in {services(statement)} has neither aws:SourceAccount nor aws:SourceArn"
-            elif _accounts(statement) and not _names_roles(statement):
+            elif _accounts(statement) and not _names_roles(statement) and not _is_by_a_service_for_roles(statement):
                 yield f"{name}: every role of an account may assume the role"
 
 
@@ -167,9 +171,12 @@ def roles_are_passed_within_the_path(stack: Stack) -> Iterator[str]:
 
 
 def roles_of_others_are_roles_of_the_stages(stack: Stack) -> Iterator[str]:
-    """Who may be assumed is one role of stage.yaml, so that nobody climbs into an account by another."""
+    """Who may be assumed is one role of stage.yaml, so that nobody climbs into an account by another.
+
+    What a service of AWS alone may do for people, they cannot do themselves.
+    """
     for name, statement in identity_statements(stack):
-        if "sts:AssumeRole" not in as_list(statement.get("Action")):
+        if "sts:AssumeRole" not in as_list(statement.get("Action")) or _is_by_a_service(statement):
             continue
         for resource in map(str, _resources(statement)):
             if not re.fullmatch(
@@ -209,6 +216,17 @@ def _accounts(statement: dict[str, Any]) -> list[Any]:
 def _names_roles(statement: dict[str, Any]) -> bool:
     patterns = as_list(statement.get("Condition", {}).get("ArnLike", {}).get("aws:PrincipalArn"))
     return bool(patterns) and all(":role/sagemaker-projects/sagemaker-" in str(pattern) for pattern in patterns)
+
+
+def _is_by_a_service(statement: dict[str, Any]) -> bool:
+    return bool(statement.get("Condition", {}).get("Bool", {}).get("aws:ViaAWSService") == "true")
+
+
+def _is_by_a_service_for_roles(statement: dict[str, Any]) -> bool:
+    """Whether only a service of AWS may do it, and only for roles that are named: not for all of an account."""
+    patterns = as_list(statement.get("Condition", {}).get("ArnLike", {}).get("aws:PrincipalArn"))
+    named = [str(pattern).rpartition(":role/")[2] for pattern in patterns]
+    return _is_by_a_service(statement) and bool(named) and all(each not in ("", "*") for each in named)
 
 
 def approval_stays_with_people(stack: Stack) -> Iterator[str]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
-from service_catalog.names import CONCERNS, STAGES, Project
+from service_catalog import lending
+from service_catalog.names import CONCERNS, PART_PARAMETERS, PARTS, STAGES, Project
 from tests.infrastructure import catalog, stages
 from tests.infrastructure.cloudformation import PSEUDO, Stack, load
 from tests.service_catalog.roles.arns import Placed
@@ -18,7 +19,9 @@ TOOLING, STAGING, PROD, STRANGER = "111111111111", "222222222222", "333333333333
 REGION, ORGANIZATION = "eu-central-1", "o-a1b2c3d4e5"
 PROJECT = Project(stages.PROJECT_NAME, stages.PROJECT_ID)
 OTHER = Project("other", "p-zzzzzzzzzzzz")
-LAYOUTS = ("one account", "three accounts")
+DATA, ARTIFACTS, OPERATIONS = "444444444444", "555555555555", "666666666666"
+LAYOUTS = ("one account", "three accounts", "every account")
+BUCKETS = ("training-data", "features")
 _REGISTRY = stages.ADDED["ModelPackageArn"].split(":")[4]  # the account that the gate's project is in
 CONNECTION = catalog.SUBJECTS["product.yaml"].scenarios["every option on"]
 
@@ -48,17 +51,32 @@ class Layout:
 
     @property
     def accounts(self) -> dict[str, str]:
-        """Account of the tooling and of each stage."""
-        apart = self.name == "three accounts"
-        return {"tooling": TOOLING, "staging": STAGING if apart else TOOLING, "prod": PROD if apart else TOOLING}
+        """Account of the tooling, of each stage, and of each part that may be kept apart."""
+        stages = {"staging": STAGING, "prod": PROD} if self.name != "one account" else {}
+        parts = {"data": DATA, "artifacts": ARTIFACTS, "operations": OPERATIONS} if self.name == "every account" else {}
+        return dict.fromkeys(("tooling", *STAGES, *PARTS), TOOLING) | stages | parts
+
+    @property
+    def borrower(self) -> lending.Borrower:
+        """Whom other accounts let in."""
+        stages = tuple(self.accounts[stage] for stage in STAGES)
+        return lending.Borrower(TOOLING, REGION, stages=stages, project=PROJECT.id)
+
+    def parts(self, *parts: str) -> dict[str, str]:
+        """Parameter to account of these parts. With three accounts they are left empty, with one they are its own."""
+        return {PART_PARAMETERS[part]: self.accounts[part] for part in parts if self.name != "three accounts"}
 
     @cached_property
     def portfolio(self) -> Placed:
-        return placed("portfolio.yaml", TOOLING, S3Channel="on", StageAccountIds=self._stage_accounts)
+        data = DATA if self.name == "every account" else ""
+        return placed(
+            "portfolio.yaml", TOOLING, S3Channel="on", StageAccountIds=self._stage_accounts, DataAccountIds=data
+        )
 
     @property
     def _stage_accounts(self) -> str:
-        return ",".join(account for account in dict.fromkeys(self.accounts.values()) if account != TOOLING)
+        found = dict.fromkeys(self.accounts[stage] for stage in STAGES)
+        return ",".join(account for account in found if account != TOOLING)
 
     def stage(self, stage: str) -> Placed:
         """The stage's roles; the boundary comes with them where the account has none."""
@@ -72,7 +90,8 @@ class Layout:
         account = self.accounts[stage]
         boundary = "existing" if account == TOOLING else "create"
         values = {"StageName": stage, "ToolingAccountId": TOOLING, "OrganizationId": ORGANIZATION}
-        return placed("stage.yaml", account, **values, PermissionsBoundary=boundary)
+        parts = self.parts("artifacts", "operations")
+        return placed("stage.yaml", account, **values, **parts, PermissionsBoundary=boundary)
 
     @cached_property
     def product(self) -> Placed:
@@ -81,7 +100,8 @@ class Layout:
     def project(self, project: Project, **values: str) -> Placed:
         """A project with every option: a connection, a network, a package index, a schedule, a budget."""
         where = {"StagingAccountId": self.accounts["staging"], "ProdAccountId": self.accounts["prod"]}
-        apart = where if self.name == "three accounts" else {"StagingAccountId": "", "ProdAccountId": ""}
+        apart = where if self.name != "one account" else {"StagingAccountId": "", "ProdAccountId": ""}
+        apart |= {"DataBucket": ",".join(BUCKETS), **self.parts(*PARTS)}
         names = {"SageMakerProjectName": project.name, "SageMakerProjectId": project.id}
         return placed("product.yaml", TOOLING, **{**CONNECTION, **apart, **names, **values})
 
@@ -138,6 +158,8 @@ class Layout:
     def resource_policy(self, arn: str) -> Document | None:
         """The policy that our templates give to a bucket, key, model package group or event bus."""
         bucket = self.product.arn("Bucket")
+        if self.accounts["data"] != TOOLING and (lent := self._lent(arn)):
+            return {"Version": "2012-10-17", "Statement": lent}
         if arn == bucket or arn.startswith(f"{bucket}/"):
             return _only(self.product, "AWS::S3::BucketPolicy", "PolicyDocument")
         if arn == self.key:
@@ -148,6 +170,21 @@ class Layout:
         if f":model-package/{PROJECT.unique}/" in arn or arn.endswith(f":model-package-group/{PROJECT.unique}"):
             return _only(self.product, "AWS::SageMaker::ModelPackageGroup", "ModelPackageGroupPolicy")
         return None
+
+    def _lent(self, arn: str) -> list[Document]:
+        """What other accounts were told to add to their policies: all but for the bucket that is not to be read yet."""
+        for bucket in BUCKETS[:1]:
+            if arn.split("/")[0] == f"arn:aws:s3:::{bucket}":
+                return list(lending.data_bucket(self.borrower, bucket))
+        if arn.startswith(f"arn:aws:kms:{REGION}:{DATA}:key/"):
+            return list(lending.data_key(self.borrower))
+        if f":{ARTIFACTS}:repository/images" in arn:
+            return list(lending.image_repository(self.borrower))
+        if f":{ARTIFACTS}:domain/" in arn or f":{ARTIFACTS}:repository/example-packages" in arn:
+            return list(lending.package_domain(self.borrower))
+        if arn.endswith(f":{OPERATIONS}:event-bus/default"):
+            return list(lending.event_bus(self.borrower, OPERATIONS))
+        return []
 
 
 @cache

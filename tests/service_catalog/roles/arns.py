@@ -57,7 +57,7 @@ ARNS = {
     "AWS::SQS::Queue": "arn:aws:sqs:{region}:{account}:{QueueName}",
     "AWS::SQS::QueuePolicy": "arn:aws:sqs:{region}:{account}:{Queues[0]}",
     "AWS::SSM::Parameter": "arn:aws:ssm:{region}:{account}:parameter{Name}",
-    "AWS::SageMaker::CodeRepository": "arn:aws:sagemaker:{region}:{account}:code-repository/{CodeRepositoryName}",
+    "AWS::SageMaker::CodeRepository": "arn:aws:sagemaker:{region}:{account}:code-repository/{Named}",
     "AWS::SageMaker::Endpoint": "arn:aws:sagemaker:{region}:{account}:endpoint/{EndpointName}",
     "AWS::SageMaker::EndpointConfig": "arn:aws:sagemaker:{region}:{account}:endpoint-config/{Named}",
     "AWS::SageMaker::Model": "arn:aws:sagemaker:{region}:{account}:model/{Named}",
@@ -78,6 +78,7 @@ _REF_IS_ARN |= {"AWS::SageMaker::Endpoint", "AWS::SageMaker::Model", "AWS::SageM
 _NAMED = {
     "AWS::Logs::LogGroup": ("LogGroupName", 512),
     "AWS::SQS::Queue": ("QueueName", 80),
+    "AWS::SageMaker::CodeRepository": ("Named", 63),
     "AWS::SageMaker::Model": ("Named", 63),
     "AWS::SageMaker::EndpointConfig": ("Named", 63),
 }

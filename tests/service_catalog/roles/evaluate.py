@@ -11,7 +11,20 @@ from typing import Any
 
 from ministack.core import iam_evaluator as iam  # type: ignore[import-not-found]
 
+from rehearsal.emulator import variables  # noqa: F401 - the evaluator takes them from here on
+
 Request = dict[str, Any]
+# The ARN of a bucket names no account: a request says whose it is, where ministack would take the caller's.
+_OWNER_KEYS = ("aws:resourceaccount", "s3:resourceaccount")
+_resolve = iam._resolve_condition_key
+
+
+def _resolve_key(key: str, context: Any) -> Any:
+    owner = context.service_context.get(key.lower()) if key.lower() in _OWNER_KEYS else None
+    return owner or _resolve(key, context)
+
+
+iam._resolve_condition_key = _resolve_key
 Documents = list[dict[str, Any]]
 
 

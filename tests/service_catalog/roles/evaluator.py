@@ -46,7 +46,7 @@ def decide(requests: Sequence[Request]) -> list[bool]:
     """Whether each request is allowed."""
     assert PYTHON.exists(), f"the emulator is not installed ({PYTHON} is missing): run `make test`"
     asked = _numbered(requests)
-    environment = os.environ | {"PYTHONUTF8": "1"}
+    environment = os.environ | {"PYTHONUTF8": "1", "PYTHONPATH": str(stages.ROOT)}
     done = subprocess.run(
         [str(PYTHON), str(_SCRIPT)], input=asked, capture_output=True, encoding="utf-8", env=environment
     )

@@ -6,17 +6,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from service_catalog import names
+from service_catalog.release import Place
 from tests.service_catalog.roles.accounts import LAYOUTS, ORGANIZATION, OTHER, PROJECT, REGION, TOOLING, Layout, layout
 from tests.service_catalog.roles.evaluator import Request
 
-EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+EVERYTHING: dict[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+}
 _EVERYBODY = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
 }
+_OPEN = {"Version": "2012-10-17", "Statement": [{**EVERYTHING["Statement"][0], "Principal": {"AWS": "*"}}]}
 # Actions of the left are about resources of the right.
 _SAME = {"sts": "iam", "codestar-connections": "codeconnections"}
-PEOPLE = {"approver": "Approver", "studio": "Studio"}
+# Person: the policy that they have, and their role. A person in Studio has an execution role as Studio makes it.
+PEOPLE = {
+    "approver": ("Approver", "people/approver"),
+    "studio": ("Studio", "service-role/AmazonSageMaker-ExecutionRole-20260105T090000"),
+}
+# What `create --channel s3` sends: a policy and the code that is to pass it are asked together.
+TEMPLATE = Place(names.account_bucket(TOOLING, REGION), REGION, "aws").address(names.studio_key(names.STUDIO_TEMPLATE))
 
 
 @dataclass(frozen=True)
@@ -47,18 +59,29 @@ def asked(case: Mapping[str, Any]) -> Iterator[Asked]:
         words = _words(where)
         for who in _list(case["who"]):
             for resource in (each.format_map(words) for each in _list(case["on"])):
-                for action in case["does"]:
-                    if _fits(action, resource):
-                        yield _asked(case, where, who.format_map(words), action, resource)
+                for action in (each for each in case["does"] if _fits(each, resource)):
+                    for keys in _contexts(case):
+                        yield _asked(case, where, who.format_map(words), action, resource, keys)
 
 
-def _asked(case: Mapping[str, Any], where: Layout, who: str, action: str, resource: str) -> Asked:
+def _contexts(case: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The condition keys of a case; each address in `at` is one template."""
+    keys = dict(case.get("with", {}))
+    addresses = case.get("at")
+    yield from ({**keys, "cloudformation:TemplateUrl": each} for each in addresses) if addresses else [keys]
+
+
+def _asked(
+    case: Mapping[str, Any], where: Layout, who: str, action: str, resource: str, keys: Mapping[str, Any]
+) -> Asked:
     words = _words(where)
-    context = {key: _filled(value, words) for key, value in case.get("with", {}).items()}
+    context = {key: _filled(value, words) for key, value in keys.items()}
     principal, policies, limits, tags = _actor(case, where, who)
     organization = {} if _account(principal) not in where.accounts.values() else {"aws:PrincipalOrgID": ORGANIZATION}
     owner = case.get("owner", "").format_map(words) or _owner(resource, principal)
-    own_policy = where.resource_policy(resource)
+    if action.startswith("s3:"):
+        context = {"s3:ResourceAccount": owner, **context}
+    own_policy = _OPEN if case.get("lets_in") == "everybody" else where.resource_policy(resource)
     if action == "sts:AssumeRole":
         own_policy = _EVERYBODY if case.get("trusts") == "everybody" else _trust(where, resource)
     request = Request(
@@ -87,8 +110,9 @@ def _actor(case: Mapping[str, Any], where: Layout, who: str) -> _Actor:
     if who.startswith("arn:"):
         return who, (EVERYTHING,), (), {}
     if who in PEOPLE:
-        document = where.portfolio.resources[PEOPLE[who]]["Properties"]["PolicyDocument"]
-        return f"arn:aws:iam::{TOOLING}:role/people/{who}", (document,), (), {}
+        policy, role_name = PEOPLE[who]
+        document = where.portfolio.resources[policy]["Properties"]["PolicyDocument"]
+        return f"arn:aws:iam::{TOOLING}:role/{role_name}", (document,), (), {}
     role = where.roles[who]
     policies = (EVERYTHING,) if case.get("given") == "everything" else role.policies
     return role.arn, policies, (role.boundary,), {f"aws:PrincipalTag/{key}": value for key, value in role.tags.items()}
@@ -101,7 +125,7 @@ def _trust(where: Layout, arn: str) -> Mapping[str, Any] | None:
 def _words(where: Layout) -> dict[str, str]:
     bucket, key = where.product.arn("Bucket").rpartition(":")[2], where.key
     own = {"I": PROJECT.id, "NI": PROJECT.unique, "region": REGION, "bucket": bucket, "key": key, "other": OTHER.unique}
-    return {**where.accounts, **own}
+    return {**where.accounts, **own, "template": TEMPLATE}
 
 
 def _filled(value: Any, words: Mapping[str, str]) -> Any:

@@ -41,6 +41,11 @@ class Contract:
         return list(self.schema["output"])
 
     @property
+    def answers_as_sent(self) -> bool:
+        """Whether who sends no Accept is promised the format of the request (models registered earlier: JSON)."""
+        return bool(self.schema.get("default_accept") == "*/*")
+
+    @property
     def content_types(self) -> list[str]:
         """Those of the model that are known here."""
         return [kind for kind in self.schema["content_types"] if kind in _WRITERS]

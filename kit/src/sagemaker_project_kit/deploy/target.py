@@ -46,7 +46,7 @@ class Target(Protocol):
     """Something that answers predictions."""
 
     def invoke(self, body: bytes, content_type: str, accept: str) -> Answer:
-        """One prediction. Called from several threads."""
+        """One prediction, without an Accept header if `accept` is empty. Called from several threads."""
 
 
 class EndpointTarget:
@@ -59,7 +59,8 @@ class EndpointTarget:
     def invoke(self, body: bytes, content_type: str, accept: str) -> Answer:
         started = time.perf_counter()
         try:
-            response = self._runtime.invoke_endpoint(**self._where, Body=body, ContentType=content_type, Accept=accept)
+            wanted = {"Accept": accept} if accept else {}
+            response = self._runtime.invoke_endpoint(**self._where, Body=body, ContentType=content_type, **wanted)
             text, kind, status = response["Body"].read(), response.get("ContentType", ""), 200
         except ClientError as error:
             text, kind, status = _of_error(error)
@@ -137,7 +138,9 @@ class ServerTarget:
     def invoke(self, body: bytes, content_type: str, accept: str) -> Answer:
         started = time.perf_counter()
         try:
-            status, text, kind = self._post(body, {"Content-Type": content_type, "Accept": accept})
+            status, text, kind = self._post(
+                body, {"Content-Type": content_type} | ({"Accept": accept} if accept else {})
+            )
         except (OSError, http.client.HTTPException) as error:
             self._close()
             status, text, kind = 0, f"{type(error).__name__}: {error}".encode(), ""

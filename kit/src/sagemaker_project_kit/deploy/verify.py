@@ -98,6 +98,7 @@ class Verification:
         for kind in self._kinds():
             yield Check("contract", f"{kind} is answered as the schema says", partial(self._conforms, kind))
             yield Check("contract", f"{kind} gives the registered predictions", partial(self._golden, kind))
+        yield Check("contract", "a request without Accept is answered as it was sent", self._answers_as_sent)
         yield Check("contract", "a row without a required column is refused", self._refuses_missing_column)
         yield Check("contract", "an unknown content type is refused", self._refuses_content_type)
         yield Check("contract", "its API answers as it does", self._api_answers)
@@ -144,6 +145,22 @@ class Verification:
         rows = self._predictions(kind)
         _raise_first(contract.golden_problems(rows, self._contract.expected, self.budget.tolerance))
         return f"{len(rows)} rows equal to {self.budget.tolerance:g}"
+
+    def _answers_as_sent(self) -> str:
+        """Many callers, curl among them, ask for none; AWS's toolkit answers these in JSON unless told otherwise."""
+        if not self._contract.answers_as_sent:
+            raise SkippedError("this model was registered before that was promised")
+        if self._site.is_async:
+            raise SkippedError("an asynchronous endpoint does not tell the format of an answer")
+        kind = next((kind for kind in self._kinds() if kind != contract.JSON), contract.JSON)
+        answer = self._site.target.invoke(contract.write(self._contract, self._contract.sample, kind), kind, "")
+        if answer.status != 200 or answer.kind != kind:
+            found = f"found {answer.content_type!r}" if answer.status == 200 else f"found {_status(answer)}"
+            raise VerifyError(
+                f"{kind} without an Accept header must be answered in {kind}; {found}: does the registered model still "
+                "have SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT in its environment?"
+            )
+        return kind
 
     def _refuses_missing_column(self) -> str:
         if not self._contract.required:

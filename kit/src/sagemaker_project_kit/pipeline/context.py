@@ -144,6 +144,9 @@ def definition(settings: Settings, locations: Locations, steps: Sequence[Callabl
         parameters=list(vars(context.parameters).values()),
         steps=[context.add(make(context)) for make in steps],
         sagemaker_session=context.session,
+        # Left alone, every execution makes an experiment and a trial, which stay when the pipeline is deleted
+        # (developer guide, "Amazon SageMaker Experiments integration").
+        pipeline_experiment_config=None,
         pipeline_definition_config=PipelineDefinitionConfig(use_custom_job_prefix=False),
     )
     return str(pipeline.definition())

@@ -12,7 +12,7 @@ from sagemaker.core.network import NetworkConfig
 from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter, IntegerParameter
 from sagemaker.core.processing import Processor
 from sagemaker.core.shapes import ProcessingInput, ProcessingOutput, ProcessingS3Input, ProcessingS3Output
-from sagemaker.core.training.configs import Compute, InputData, OutputDataConfig, StoppingCondition
+from sagemaker.core.training.configs import Compute, InputData, Networking, OutputDataConfig, StoppingCondition
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join
 from sagemaker.core.workflow.properties import PropertyFile
@@ -24,7 +24,6 @@ from sagemaker.mlops.workflow.retry import (
 )
 from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep, TrainingStep, TuningStep
 from sagemaker.train import ModelTrainer
-from sagemaker.train.configs import Networking
 from sagemaker.train.tuner import HyperparameterTuner
 
 from sagemaker_project_kit.pipeline.context import Context
@@ -115,8 +114,9 @@ def training_step(context: Context, channels: Mapping[str, Any]) -> Any:
     inputs = [InputData(channel_name=name, data_source=uri) for name, uri in channels.items()]
     trainer = _trainer(context, inputs)
     tuning = context.settings.train.tuning
+    single = TrainingStep(name="Train", step_args=trainer.train(), cache_config=CACHE, retry_policies=RETRIES)
     if tuning.strategy == "off":
-        return TrainingStep(name="Train", step_args=trainer.train(), cache_config=CACHE, retry_policies=RETRIES)
+        return single
     model = context.settings.model
     metric, direction = model.objectives[context.settings.data.problem_type]
     tuner = HyperparameterTuner(
@@ -129,7 +129,35 @@ def training_step(context: Context, channels: Mapping[str, Any]) -> Any:
         max_parallel_jobs=tuning.max_parallel_jobs,
         strategy=tuning.strategy.capitalize(),
     )
-    return TuningStep(name="Tune", step_args=tuner.tune(inputs=inputs), cache_config=CACHE, retry_policies=RETRIES)
+    return SearchStep(single, name="Tune", step_args=tuner.tune(inputs=inputs))
+
+
+class SearchStep(TuningStep):  # type: ignore[misc]  # the SDK says nothing of its types
+    """Jobs that are each what the step Train would be, but for the values that are searched.
+
+    SDK 3.27 leaves fields out when it copies them into a tuning job (`sagemaker.train.tuner` takes three of
+    ResourceConfig): the key of the disk, the input mode of a channel. They come from the request of the single job.
+    """
+
+    def __init__(self, single: TrainingStep, **options: Any) -> None:
+        super().__init__(**options, cache_config=CACHE, retry_policies=RETRIES)
+        self._single = single
+
+    @property
+    def arguments(self) -> Any:
+        """The request CreateHyperParameterTuningJob."""
+        job = {field: value for field, value in self._single.arguments.items() if field != "HyperParameters"}
+        request = super().arguments
+        return {**request, "TrainingJobDefinition": _completed(request["TrainingJobDefinition"], job)}
+
+
+def _completed(value: Any, from_: Any) -> Any:
+    """`value` with what only the other has, at every depth; lists of one length part by part."""
+    if isinstance(value, dict) and isinstance(from_, dict):
+        return from_ | {key: _completed(part, from_.get(key)) for key, part in value.items()}
+    if isinstance(value, list) and isinstance(from_, list) and len(value) == len(from_):
+        return [_completed(*pair) for pair in zip(value, from_, strict=True)]
+    return value
 
 
 def _input(name: str, uri: Any) -> ProcessingInput:

@@ -12,8 +12,10 @@ from sagemaker.serve.model_builder import ModelBuilder
 
 from sagemaker_project_kit.pipeline.context import Context, join
 from sagemaker_project_kit.pipeline.jobs import RETRY_CALL
+from sagemaker_project_kit.pipeline.machines import of_image
 from sagemaker_project_kit.pipeline.staging import file_name
 
+DEFAULT_ACCEPT = "*/*"  # as the contract says
 CONTENT_TYPES = ["text/csv", "application/json", "application/jsonlines"]
 
 
@@ -23,15 +25,16 @@ def register_step(
     *,
     evaluation: str,
     metadata: Mapping[str, Any],
-    inference_instances: Sequence[str],
-    transform_instances: Sequence[str],
+    inference_instances: Sequence[str] = (),
+    transform_instances: Sequence[str] = (),
 ) -> ModelStep:
     """A new version in the model package group, of what Context.model() is.
 
     `evaluation`: the step with the outputs evaluation and contract and the report Model. `metadata`: what the version
-    says of itself, beside its commit, execution, contract and framework. The instance types are those that the registry
-    recommends.
+    says of itself, beside its commit, execution, contract and framework. The instance types are those of the image
+    (machines.py), which the templates of the deploy half offer; name others only for templates of your own.
     """
+    machines = of_image(context.settings.model.image)
     contract = context.output(evaluation, "contract")
     statistics = join(context.output(evaluation, "evaluation"), "evaluation.json")
     model = ModelBuilder(
@@ -40,15 +43,20 @@ def register_step(
         sagemaker_session=context.session,
         role_arn=context.role,
         # Without these the SDK writes an empty SAGEMAKER_PROGRAM and the endpoint cannot import the handler.
-        env_vars={"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"},
+        env_vars={
+            "SAGEMAKER_PROGRAM": "inference.py",
+            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+            # Else AWS's toolkit answers JSON, whatever was sent, to who asks for no format.
+            "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": DEFAULT_ACCEPT,
+        },
     )
     is_regression = context.settings.data.problem_type == "regression"
     arguments = model.register(
         model_package_group_name=context.settings.model_package_group,
         content_types=CONTENT_TYPES,
         response_types=CONTENT_TYPES,
-        inference_instances=list(inference_instances),
-        transform_instances=list(transform_instances),
+        inference_instances=list(inference_instances or machines.inference),
+        transform_instances=list(transform_instances or machines.transform),
         approval_status=context.parameters.approval,
         model_metrics=ModelMetrics(model_statistics=MetricsSource(content_type="application/json", s3_uri=statistics)),
         customer_metadata_properties={

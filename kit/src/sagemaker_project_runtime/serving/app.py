@@ -1,4 +1,4 @@
-"""An ASGI application over the handler: GET /ping and POST /invocations, as SageMaker's containers answer them.
+"""An ASGI application over the handler: /ping, /invocations, /execution-parameters, as SageMaker's containers do it.
 
 For own containers and for serving on one's own machine (entry_points/app.py). It takes its model from
 SM_MODEL_DIR. It refuses frameworks: reading a body and answering is all that an endpoint does.
@@ -13,8 +13,14 @@ from sagemaker_project_runtime.serving import payload
 from sagemaker_project_runtime.serving.inference import Model, Refusal, input_fn, model_fn, output_fn, predict_fn
 
 MODEL_DIR = "/opt/ml/model"
+# What stands for a missing Accept, and for one that does not care, as in AWS's toolkit (sagemaker_containers._worker,
+# Request.accept): JSON, unless the model's environment says otherwise.
+DEFAULT_ACCEPT = "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
 MAX_BODY = 100 * 1024 * 1024  # what batch transform sends at most; InvokeEndpoint stops at 6 MB (25 MB since 2025)
-ROUTES = {"/ping": "GET", "/invocations": "POST"}
+ROUTES = {"/ping": "GET", "/execution-parameters": "GET", "/invocations": "POST"}
+# What a batch job that sets nothing asks a container for (developer guide, "Use your own inference code with batch
+# transform"): this server works on one request at a time.
+PARAMETERS = b'{"MaxConcurrentTransforms": 1, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}'
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -61,6 +67,8 @@ class Application:
             return _refuse(404, f"there is no {scope['path']!r} here: GET /ping and POST /invocations are.")
         if scope["method"] != method:
             return _refuse(405, f"{scope['path']} takes {method}, not {scope['method']}.")
+        if scope["path"] == "/execution-parameters":
+            return 200, payload.JSON, PARAMETERS
         model = self.load()
         if method == "GET":
             return 200, "text/plain", b""
@@ -101,6 +109,8 @@ def _kinds(headers: list[tuple[bytes, bytes]]) -> tuple[str, str]:
             content_type = value.decode("latin-1")
         elif name == b"accept":
             accept = value.decode("latin-1")
+    if accept in ("", "*/*"):
+        accept = os.environ.get(DEFAULT_ACCEPT, payload.JSON)
     return content_type, accept
 
 
@@ -111,7 +121,7 @@ def _refuse(status: int, error: str) -> tuple[int, str, bytes]:
 async def _respond(send: Send, status: int, content_type: str, body: bytes) -> None:
     headers = [(b"content-type", content_type.encode("latin-1")), (b"content-length", b"%d" % len(body))]
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers.append((b"allow", b"GET" if b"/ping" in body else b"POST"))
+        headers.append((b"allow", b"POST" if b"/invocations" in body else b"GET"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -3,6 +3,7 @@
 Refuses to hide bugs: only StepError and MetricError become a sentence, anything else keeps its traceback.
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -38,12 +39,18 @@ def run(step: Callable[[], object], file: str = MESSAGE) -> int:
     except (StepError, MetricError) as error:
         sentence = str(error)
         print(f"{type(error).__name__}: {sentence}", file=sys.stderr, flush=True)
-        _report(sentence, Path(os.environ.get("SM_OUTPUT_DIR", OUTPUT_DIR)) / file)
+        _report(sentence, file)
         return 1
     return 0
 
 
-def _report(sentence: str, path: Path) -> None:
-    """Left out where there is no such folder, as on a laptop."""
-    if path.parent.is_dir():
-        path.write_bytes(sentence.encode("utf-8")[:LIMIT].decode("utf-8", "ignore").encode("utf-8"))
+def _report(sentence: str, file: str) -> None:
+    """The folder that a job names is made: not every container starts with it. Without a name, as on a laptop, it is
+    left out where there is none; and a disk that takes nothing does not hide the sentence, which is in the log."""
+    folder = Path(os.environ.get("SM_OUTPUT_DIR", OUTPUT_DIR))
+    with contextlib.suppress(OSError):
+        if "SM_OUTPUT_DIR" in os.environ:
+            folder.mkdir(parents=True, exist_ok=True)
+        if folder.is_dir():
+            kept = sentence.encode("utf-8")[:LIMIT].decode("utf-8", "ignore")
+            (folder / file).write_bytes(kept.encode("utf-8"))

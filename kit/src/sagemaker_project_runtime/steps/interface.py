@@ -19,6 +19,7 @@ from sagemaker_project_runtime.serving.values import Value, category, number
 from sagemaker_project_runtime.steps.errors import EvaluationError
 
 SAMPLE_ROWS = 20
+DEFAULT_ACCEPT = "*/*"  # who asks for no format is answered in the one of the request: the registration sees to it
 Record = dict[str, Value]
 
 
@@ -27,6 +28,7 @@ def schema(transformation: Transformation) -> dict[str, Any]:
     return {
         "version": 1,
         "content_types": list(CONTENT_TYPES),
+        "default_accept": DEFAULT_ACCEPT,
         "problem_type": transformation.target.problem_type,
         "input": [_input(column) for column in transformation.inputs],
         "ignored": sorted(transformation.known - set(transformation.names)),

@@ -43,6 +43,12 @@ def test_ping(call: Call) -> None:
     assert call("GET", "/ping").status_code == 200
 
 
+def test_a_batch_job_that_sets_nothing_is_told_what_the_container_takes(call: Call) -> None:
+    response = call("GET", "/execution-parameters")
+    assert response.json() == {"MaxConcurrentTransforms": 1, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
+    assert call("POST", "/execution-parameters").headers["allow"] == "GET"
+
+
 def test_invocations(call: Call, row: dict[str, Any]) -> None:
     response = call("POST", "/invocations", json=row)
     assert response.status_code == 200
@@ -50,9 +56,18 @@ def test_invocations(call: Call, row: dict[str, Any]) -> None:
     assert set(response.json()["predictions"][0]) == {"prediction", "probability"}
 
 
-def test_answers_in_the_format_of_the_request(call: Call, row: dict[str, Any]) -> None:
-    response = call("POST", "/invocations", content=json.dumps(row), headers={"content-type": "application/jsonlines"})
-    assert response.headers["content-type"] == "application/jsonlines"
+@pytest.mark.parametrize("accept", ["", "*/*"])
+@pytest.mark.parametrize(("default", "kind"), [(None, "application/json"), ("*/*", "application/jsonlines")])
+def test_who_asks_for_no_format_gets_the_one_that_the_models_environment_names(
+    call: Call, row: dict[str, Any], monkeypatch: pytest.MonkeyPatch, default: str | None, kind: str, accept: str
+) -> None:
+    """As AWS's toolkit does (sagemaker_containers._worker, Request.accept)."""
+    monkeypatch.delenv(serving.DEFAULT_ACCEPT, raising=False)
+    if default:
+        monkeypatch.setenv(serving.DEFAULT_ACCEPT, default)
+    headers = {"content-type": "application/jsonlines", "accept": accept}
+    response = call("POST", "/invocations", content=json.dumps(row), headers=headers)
+    assert response.headers["content-type"] == kind
 
 
 def test_body_in_pieces(call: Call, row: dict[str, Any]) -> None:

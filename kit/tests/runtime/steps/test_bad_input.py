@@ -80,15 +80,17 @@ CASES: dict[str, tuple[bytes, dict[str, Any], list[str]]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_one_clear_error(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    """In the file that SageMaker reads, too, whether or not the container starts with its folder."""
     content, changes, expected = CASES[case]
-    monkeypatch.setenv("SM_OUTPUT_DIR", str(tmp_path))
+    output = tmp_path / "ml" / "output"
+    monkeypatch.setenv("SM_OUTPUT_DIR", str(output))
     flow = Flow(tmp_path, config("y", "binary") | changes)
     assert flow.preprocess(content) == 1
     error = capsys.readouterr().err
     for part in expected:
         assert part in error
     assert "Traceback" not in error
-    assert (tmp_path / "message").read_text(encoding="utf-8") in error
+    assert (output / "message").read_text(encoding="utf-8") in error
     assert not (tmp_path / "out").exists()
 
 

@@ -7,13 +7,13 @@ or, where the plan has requests, until they are answered.
 import fcntl
 import http.client
 import json
-import os
 import signal
 import socket
 import struct
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +55,11 @@ def _mount(*words: str) -> None:
 def _wait(server: "subprocess.Popen[bytes]", patience: float) -> None:
     end = time.monotonic() + patience
     while server.poll() is None and time.monotonic() < end:
-        try:
+        with suppress(OSError):
             if ask(PORT, "GET", "/ping", {}, "")[0] == 200:
                 return
-        except OSError:
-            time.sleep(0.05)
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(0.05)
     raise SystemExit(f"the server answered no /ping within {patience:.0f} s, or ended: {server.poll()}")
 
 
@@ -79,5 +79,4 @@ def ask(port: int, method: str, path: str, headers: dict[str, str], body: str) -
 
 
 if __name__ == "__main__":
-    os.environ["LC_ALL"] = "C.UTF-8"
     sys.exit(main(sys.argv[1]))

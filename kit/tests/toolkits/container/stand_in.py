@@ -5,12 +5,10 @@ and `serving` of the repositories aws/sagemaker-xgboost-container and aws/sagema
 It refuses built-in algorithms and several models in one container.
 """
 
-import os
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 _application: Callable[..., Iterable[bytes]] | None = None
 
 

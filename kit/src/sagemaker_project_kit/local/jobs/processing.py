@@ -53,7 +53,6 @@ def _prepare(job: Job, box: Sandbox, name: str) -> None:
         job.runtime.storage.download(source["S3Uri"], box.path(source["LocalPath"]))
     for entry in _outputs(job):
         box.path(entry["S3Output"]["LocalPath"]).mkdir(parents=True, exist_ok=True)
-    (box.ml / "output").mkdir()
     box.write_json("/opt/ml/config/processingjobconfig.json", {**_description(name), **job.arguments})
     box.write_json("/opt/ml/config/resourceconfig.json", {"current_host": "algo-1", "hosts": ["algo-1"]})
 
