@@ -96,7 +96,7 @@ test-bake: $(READY)
 	$(PYTEST) $(SPREAD) -m bake
 
 test-toolkits: $(READY) $(TOOLKITS:%=.venv/toolkits-%.installed)
-	$(PYTEST) $(SPREAD) -m toolkits
+	$(PYTEST) -n 0 -m toolkits
 
 check: install .venv/scanners.installed .venv/emulator.installed ## style, types and the CloudFormation templates
 	$(PY) -m ruff check .

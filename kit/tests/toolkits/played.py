@@ -35,6 +35,12 @@ class Played:
         state = self.project.root / ".local"
         Storage(state / "s3", state).download(uri, folder)
 
+    def contract(self, name: str) -> str:
+        """A file of Evaluate's contract as it was stored; `runs/latest` may be of a run that failed since."""
+        outputs = self.arguments("Evaluate")["ProcessingOutputConfig"]["Outputs"]
+        (uri,) = (each["S3Output"]["S3Uri"] for each in outputs if each["OutputName"] == "contract")
+        return (self.stored(uri) / name).read_text(encoding="utf-8")
+
     @property
     def container(self) -> dict[str, Any]:
         """Of the registered package: image, model and environment."""

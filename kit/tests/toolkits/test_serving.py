@@ -25,12 +25,13 @@ CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
 # Without an Accept header, or with */*, the toolkit puts in its default: JSON, if the model's environment names none.
 ACCEPTS = (CSV, JSON, LINES, "application/x-npy", "text/csv;q=0.5, application/json")
 ANYTHING = {"Accept": "*/*"}
+DEFAULT = "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
 TRANSFORM = {"content_type": CSV, "accept": CSV, "by_line": True, "join_lines": True, "max_bytes": 6 * 1024 * 1024}
 
 
 def bodies(played: Played) -> dict[str, list[str]]:
     """What is sent as each content type: rows of the contract, and what cannot be answered."""
-    lines = played.project.contract("sample.jsonl").splitlines()
+    lines = played.contract("sample.jsonl").splitlines()
     rows = [json.loads(line) for line in lines]
     first = rows[0]
     number = next(name for name, value in first.items() if isinstance(value, (int, float)))
@@ -82,26 +83,29 @@ def test_answers(team: Played, tmp_path: Path) -> None:
     assert [answer[0] for answer in theirs] == [answer[0] for answer in ours]
     for request, their, our in zip(asked, theirs, ours, strict=True):
         if their[0] not in (404, 405) and request.path == "/invocations":  # there the toolkit's words are Flask's
-            assert comparable(team, their) == comparable(team, our), request
+            assert comparable(team, their) == expected(team, our), request
 
 
 def test_without_accept(churn: Played, tmp_path: Path) -> None:
-    """The toolkit puts in JSON, and nothing where the model's environment says so; then it answers as `make serve`."""
-    lines = churn.project.contract("sample.jsonl").splitlines()
+    """The toolkit puts in JSON, but not with the environment that is registered; then it answers as `make serve`."""
+    lines = churn.contract("sample.jsonl").splitlines()
     sent = {CSV: table([json.loads(lines[0])]), LINES: lines[0]}
     asked = [Request(body, {"Content-Type": kind, **more}) for kind, body in sent.items() for more in ({}, ANYTHING)]
-    by_default = served(churn, Sandbox(tmp_path / "default"), asked)
+    registered = churn.container["Environment"]
+    assert registered[DEFAULT] == "*/*"
+    unset = {name: value for name, value in registered.items() if name != DEFAULT}
+    by_default = served(churn, Sandbox(tmp_path / "default"), asked, unset)
     assert {kind.partition(";")[0] for _, kind, _ in by_default} == {JSON}
-    as_asked = served(churn, Sandbox(tmp_path / "any"), asked, {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "*/*"})
+    as_asked = served(churn, Sandbox(tmp_path / "any"), asked)
     with churn.project.served() as url:
         port = urlsplit(url).port or 0
         ours = [ask(port, each.method, each.path, dict(each.headers or {}), each.body) for each in asked]
-    assert [comparable(churn, answer) for answer in as_asked] == [comparable(churn, answer) for answer in ours]
+    assert [comparable(churn, answer) for answer in as_asked] == [expected(churn, answer) for answer in ours]
 
 
 def test_batch(team: Played, tmp_path: Path) -> None:
     """A batch transform with SplitType Line, of many records a request and of one, as `local/` plays it."""
-    rows = [json.loads(line) for line in team.project.contract("sample.jsonl").splitlines()]
+    rows = [json.loads(line) for line in team.contract("sample.jsonl").splitlines()]
     source = table(rows, header=False).encode("latin-1")
     ours, cut = {}, {}
     for single in (False, True):
@@ -119,11 +123,11 @@ def test_batch(team: Played, tmp_path: Path) -> None:
 
 
 def served(
-    played: Played, box: Sandbox, asked: Sequence[Request], more: Mapping[str, str] | None = None
+    played: Played, box: Sandbox, asked: Sequence[Request], environment: Mapping[str, str] | None = None
 ) -> list[Answer]:
-    """What an endpoint of the toolkit answers, its model read-only; `more` environment than the package's."""
+    """What an endpoint of the toolkit answers, its model read-only; `environment`: other than the package's."""
     unpack(played.model, box.ml / "model")
-    variables = {**played.container["Environment"], **(more or {})}
+    variables = environment or played.container["Environment"]
     ended = image(played.container["Image"]).run(box, ["serve"], variables, asked, [box.ml / "model"])
     assert ended.code == 0, ended.log[-5000:]
     assert ended.log.count("Booting worker with pid") == 2
@@ -143,12 +147,17 @@ def transformed(played: Played, root: Path, source: bytes, settings: dict[str, o
 
 
 def comparable(played: Played, answer: Answer) -> object:
-    """Status, content type and body. A library of another version may differ in a number's last digits."""
+    """Status, content type and body; of a model that names the version of its library the body's numbers."""
     status, kind, body = answer
-    kind = kind.partition(";")[0]
-    if played.versioned and status == 200:
-        return status, kind, pytest.approx(numbers(body), rel=1e-9)
-    return status, kind, body
+    of_numbers = played.versioned and status == 200
+    return status, kind.partition(";")[0], numbers(body) if of_numbers else body
+
+
+def expected(played: Played, answer: Answer) -> object:
+    """`comparable`, where a library of another version may differ in a number's last digits."""
+    status, kind, body = answer
+    of_numbers = played.versioned and status == 200
+    return status, kind.partition(";")[0], pytest.approx(numbers(body), rel=1e-9) if of_numbers else body
 
 
 def numbers(text: str) -> list[float]:

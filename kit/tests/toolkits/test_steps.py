@@ -77,7 +77,7 @@ def test_train(team: Played, tmp_path: Path) -> None:
 
 
 def test_train_that_fails(churn: Played, tmp_path: Path) -> None:
-    """The toolkit writes over what the step says, and so does `local/`; the sentence stays in the log."""
+    """XGBoost's toolkit writes over what the step says, and so does `local/`; the sentence stays in the log."""
     told = churn.failing_training()
     ended = training(churn, Sandbox(tmp_path), churn.bad)
     assert ended.code == 1
@@ -87,6 +87,14 @@ def test_train_that_fails(churn: Played, tmp_path: Path) -> None:
     assert told.startswith("ExecuteUserScriptError: Command ") and failure.startswith("ExecuteUserScriptError:")
     sentence = re.search(r"^TrainingError: (.*)$", ended.log, re.MULTILINE)
     assert sentence and sentence[1] not in failure and sentence[1] not in told
+
+
+def test_train_that_fails_elsewhere(diabetes: Played, tmp_path: Path) -> None:
+    """scikit-learn's toolkit leaves the step's own sentence; what `local/` tells instead is not what AWS would."""
+    ended = training(diabetes, Sandbox(tmp_path), diabetes.bad)
+    assert ended.code == 1
+    failure = (ended.ml / "output" / "failure").read_text(encoding="utf-8")
+    assert "model_build/model.py" in failure and "ExecuteUserScriptError" not in failure
 
 
 def processing(played: Played, step: str, box: Sandbox, instead: Mapping[str, bytes] | None = None) -> Ended:
