@@ -10,6 +10,9 @@ export RUFF_CACHE_DIR := $(CURDIR)/build/ruff_cache
 export MYPY_CACHE_DIR := $(CURDIR)/build/mypy_cache
 GROUPS := deploy local steps sdk dev
 SCANNER := .venv/scanners/$(notdir $(BIN))/python
+TOOLKITS := xgboost scikit-learn
+# Not for wheels only: four of them come as sources. Nor older than the Python of the images.
+COMPILE_TOOLKITS = $(subst --only-binary :all:,,$(subst --python-version 3.11,--python-version 3.12,$(COMPILE)))
 EMULATOR := .venv/emulator/$(notdir $(BIN))/python
 
 .DEFAULT_GOAL := help
@@ -33,6 +36,7 @@ lock: $(call INSTALLED,uv) ## bring the lock files up to date, after a change to
 	$(UV) $(COMPILE) $(FIND_KIT) --group template $(foreach group,installer $(GROUPS),--group '$(PROJECT)/pyproject.toml:$(group)') -c '$(PROJECT)/requirements.lock' -o requirements.lock
 	$(UV) $(COMPILE) --group scanners -o scanners.lock
 	$(UV) $(COMPILE) --group emulator -o emulator.lock
+	$(foreach image,$(TOOLKITS),$(UV) $(COMPILE_TOOLKITS) --override kit/tests/toolkits/images/$(image).pins --group toolkits-$(image) -o toolkits-$(image).lock && ) true
 
 # In an environment of their own: they pin what the SDK cannot take.
 .venv/scanners.installed: scanners.lock .venv/uv.installed
@@ -48,6 +52,23 @@ lock: $(call INSTALLED,uv) ## bring the lock files up to date, after a change to
 	@$(UV) pip install --quiet --python $(EMULATOR) --only-binary :all: --require-hashes -r emulator.lock
 	@touch $@
 
+# The toolkits of AWS's two images, at the versions that the images' own locks name. Some come as sources only: they are built
+# from what the lock hashes, with the setuptools that it names; their one C file needs a compiler. collections.Mapping is what
+# AWS's Dockerfiles mend, too.
+TOOLKIT_PYTHON ?= python3.12 $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.12.*/bin/python3) \
+    python3.13 $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.13.*/bin/python3)
+.venv/toolkits-%.installed: toolkits-%.lock .venv/uv.installed
+	@for python in $(TOOLKIT_PYTHON); do found=$$($$python -c 'import sys; print(sys.executable)' 2>/dev/null) && break; done; \
+	[ -n "$$found" ] || { echo "AWS's images have Python 3.12 and none of $(TOOLKIT_PYTHON) runs: install 3.12 or 3.13, or name it with make TOOLKIT_PYTHON=/path/to/python3.12" >&2; exit 1; }; \
+	echo "Installing the toolkits of AWS's image $* on $$($$found --version)"; \
+	$(UV) venv --quiet --clear --python "$$found" .venv/toolkits-$*
+	@sed -n '/^setuptools==/,/[^\\]$$/p' $< > .venv/toolkits-$*/setuptools.txt
+	@$(UV) pip install --quiet --python .venv/toolkits-$*/bin/python --only-binary :all: --require-hashes -r .venv/toolkits-$*/setuptools.txt
+	@$(UV) pip install --quiet --python .venv/toolkits-$*/bin/python --no-deps --no-build-isolation --require-hashes -r $< || \
+	{ echo "The toolkits of AWS's image $* could not be installed from $<: see above what is missing (to build sagemaker-containers: a C compiler, on Debian apt install gcc libc6-dev)" >&2; exit 1; }
+	@sed -i 's/collections\.Mapping/collections.abc.Mapping/g' .venv/toolkits-$*/lib/python3*/site-packages/sagemaker_containers/_mapping.py
+	@touch $@
+
 demo: install .venv/emulator.installed ## a project's whole life on an emulated AWS, every call checked against its role; ARGS="--size small"
 	@$(PY) -m rehearsal $(ARGS)
 
@@ -56,7 +77,7 @@ laptop: install ## a team's first minutes: bake a project, train, approve and se
 
 # Each test is in one group: that of its marker, or the quick ones. conftest.py says which stay in one process; faults are
 # played side by side already.
-SLOW := story faults bake
+SLOW := story faults bake toolkits
 PYTEST := $(PY) -m pytest
 SPREAD := --numprocesses auto --dist loadgroup
 READY := install .venv/scanners.installed .venv/emulator.installed
@@ -73,6 +94,9 @@ test-story test-faults: $(READY)
 
 test-bake: $(READY)
 	$(PYTEST) $(SPREAD) -m bake
+
+test-toolkits: $(READY) $(TOOLKITS:%=.venv/toolkits-%.installed)
+	$(PYTEST) -n 0 -m toolkits
 
 check: install .venv/scanners.installed .venv/emulator.installed ## style, types and the CloudFormation templates
 	$(PY) -m ruff check .

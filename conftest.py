@@ -7,7 +7,7 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
-GROUPS = ("templates", "story", "faults", "bake")
+GROUPS = ("templates", "story", "faults", "bake", "toolkits")
 _SHARED = {"module", "class", "package"}
 
 
