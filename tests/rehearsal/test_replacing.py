@@ -13,6 +13,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from service_catalog import release
 from service_catalog.regions import types
 from tests.infrastructure.house.operations import NAMES
+from tests.numbers import next_account
 from tests.rehearsal.conftest import Account
 
 PRODUCT = release.templates()[0]
@@ -20,7 +21,7 @@ TABLE = Path(__file__).parents[2] / "rehearsal" / "emulator" / "replacing.json"
 CONNECTION = {
     "RepositoryProvider": "Connection",
     "RepositoryId": "team/churn",
-    "ConnectionArn": "arn:aws:codeconnections:us-east-1:111111111111:connection/0a1b2c3d-0000-1111-2222-333344445555",
+    "ConnectionArn": f"arn:aws:codeconnections:us-east-1:{next_account()}:connection/0a1b2c3d-0000-1111-2222-333344445555",
 }
 NETWORK = {"VpcId": "vpc-0123456789abcdef0", "SubnetIds": "subnet-0123456789abcdef0"}
 # What people change on Studio's form, one after the other; what is not named stays as it was.
