@@ -21,7 +21,7 @@ TABLE = Path(__file__).parents[2] / "rehearsal" / "emulator" / "replacing.json"
 CONNECTION = {
     "RepositoryProvider": "Connection",
     "RepositoryId": "team/churn",
-    "ConnectionArn": f"arn:aws:codeconnections:us-east-1:{next_account()}:connection/0a1b2c3d-0000-1111-2222-333344445555",
+    "ConnectionArn": f"arn:aws:codeconnections:us-east-1:{next_account()}:connection/0a1b2c3d-0000-1111-2222-33334444",
 }
 NETWORK = {"VpcId": "vpc-0123456789abcdef0", "SubnetIds": "subnet-0123456789abcdef0"}
 # What people change on Studio's form, one after the other; what is not named stays as it was.
