@@ -121,7 +121,7 @@ def stories(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Size], Path]:
     def played(size: Size) -> Path:
         folder = tmp_path_factory.mktemp(size)
         with (folder / "shown").open("w") as shown:
-            options = Options(size=size, name=NAMES[size], channel=CHANNELS[size], delays=size == "medium")
+            options = Options(size=size, name=NAMES[size], channel=CHANNELS[size])
             return rehearse(STORY, options, Console(file=shown), folder)
 
     return played
