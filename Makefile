@@ -95,7 +95,7 @@ test-story test-faults: $(READY)
 test-bake: $(READY)
 	$(PYTEST) $(SPREAD) -m bake
 
-test-toolkits: $(READY) $(TOOLKITS:%=.venv/toolkits-%.installed)
+test-toolkits: $(READY) $(TOOLKITS:%=.venv/toolkits-%.installed) ## the jobs and endpoints on the toolkits of AWS's images
 	$(PYTEST) -n 0 -m toolkits
 
 check: install .venv/scanners.installed .venv/emulator.installed ## style, types and the CloudFormation templates

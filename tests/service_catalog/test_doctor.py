@@ -282,7 +282,7 @@ def test_commands_are_never_folded_and_sentences_only_between_words(capsys: pyte
     command = "aws servicecatalog associate-principal-with-portfolio --portfolio-id port-1 --principal-arn arn:aws:x"
     doctor._show(Finding("bad", "access", "a role of domain good is no principal of it", command), Console(width=40))
     assert capsys.readouterr().out.splitlines() == [
-        "✗ access       a role of domain good is no",
-        "               principal of it",
+        "✗ access         a role of domain good is no",
+        "                 principal of it",
         f"  → {command}",
     ]
