@@ -52,7 +52,7 @@ class Project:
 
     @property
     def repository(self) -> str:
-        """In CodeCommit, and in Studio whatever the provider."""
+        """In CodeCommit."""
         return f"sagemaker-{self.unique}"
 
     @property
