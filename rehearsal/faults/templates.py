@@ -39,8 +39,8 @@ def policy_past_its_size(world: World) -> None:
         "  TooLarge:\n    Type: AWS::IAM::ManagedPolicy\n    Properties:\n      PolicyDocument:\n"
         f"        Statement: [{{Effect: Allow, Action: [{actions}], Resource: '*'}}]\n\nOutputs:\n"
     )
-    with changed(world, "stage/role-of-endpoints.yaml", lambda text: text.replace("Outputs:\n", policy, 1)):
-        refuses(world, *_publish(world), says=[r"stage\.yaml: TooLarge has [\d,]+ characters", "6,144", "split it"])
+    with changed(world, "product/role-of-jobs.yaml", lambda text: text.replace("Outputs:\n", policy, 1)):
+        refuses(world, *_publish(world), says=[r"product\.yaml: TooLarge has [\d,]+ characters", "6,144", "split it"])
 
 
 @contextmanager
