@@ -53,7 +53,7 @@ def put_last_kit(template: Path, scratch: Path) -> None:
 def work_of_a_team(project: Path) -> set[str]:
     """Edits in what a team owns; returns the files that it touched or made."""
     replace(project / "project.toml", "threshold = 0.80", "threshold = 0.75")
-    replace(project / "pyproject.toml", '    "hypothesis==', '    "freezegun==1.5.5",\n    "hypothesis==')
+    replace(project / "pyproject.toml", '    "pre-commit==', '    "freezegun==1.5.5",\n    "pre-commit==')
     lines_added(project / "model_build" / "pipeline.py", "", "", "OURS = 1")
     lines_added(project / "model_build" / "__init__.py", "# ours")
     lines_added(project / "README.md", "Ours.")
