@@ -85,7 +85,7 @@ READY := install .venv/scanners.installed .venv/emulator.installed
 test: $(READY) ## every quick test, of the kit and of the template
 	$(PYTEST) $(SPREAD) -m 'not templates$(SLOW:%= and not %)'
 
-test-slow: $(SLOW:%=test-%) ## every other test: both stories, all faults, a fresh project's own checks
+test-slow: $(SLOW:%=test-%) ## every other test: stories, all faults, a fresh project's own checks, AWS's toolkits
 
 .PHONY: $(SLOW:%=test-%)
 # One at a time: stories and faults play a whole AWS each, with builds side by side and latencies that are judged.

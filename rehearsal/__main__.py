@@ -117,6 +117,7 @@ def advice(options: Options, before: str) -> str:
     """How to look at a failed step by hand; `before` is the last step that came out as it should."""
     given = {name: getattr(options, name) for name in ("size", "provider", "channel", "name")}
     words = [f"--{key} {value}" for key, value in given.items() if value != getattr(Options, key)]
+    words += ["--delays"] if options.delays else []
     return f'to do     try it by hand: make demo ARGS="{" ".join([*words, "--until", before, "--keep"])}"'
 
 

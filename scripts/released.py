@@ -11,23 +11,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from rehearsal.emulator.create_only import CREATE_ONLY, value
 from scripts.bake import ROOT
 from service_catalog import joiner
 
 TARGET = ROOT / "service_catalog" / "templates" / "released.json"
-# Type: the property that names it, then what cannot change otherwise; the emulator refuses by the same table.
-CREATE_ONLY: dict[str, list[str]] = json.loads(
-    (ROOT / "rehearsal" / "emulator" / "replacing.json").read_text(encoding="utf-8")
-)
 Values = dict[str, dict[str, Any]]
-
-
-def value(properties: Mapping[str, Any], path: str) -> Any:
-    """A property, such as GitConfig/Branch, as the template writes it; None if it does not."""
-    found: Any = properties
-    for name in path.split("/"):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found
 
 
 def values(resources: Mapping[str, Mapping[str, Any]]) -> Values:

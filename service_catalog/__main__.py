@@ -117,16 +117,7 @@ def _add_publish(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--channel", action="append", choices=("catalog", "s3"), help="how Studio gets it (catalog); repeatable"
     )
-    _add_stages(parser)
-    words = (
-        "a stage's account that these credentials do not reach: staging=222222222222; its administrator gets a command"
-    )
-    parser.add_argument("--stage-account", action="append", default=[], metavar="STAGE=ID", help=words)
-    for part, what in _PARTS.items():
-        words = f"the account of {what}, if it is another one; your own for this one again"
-        parser.add_argument(f"--{part}-account", default="", metavar="ID", help=words)
-    words = "accounts count only in this organization (o-…); none for in any, again"
-    parser.add_argument("--organization", default="", metavar="ID", help=words)
+    _add_accounts(parser)
     parser.add_argument(
         "--version", default="", metavar="NAME", help="name of the version (repository's version and content)"
     )
@@ -142,6 +133,19 @@ def _add_publish(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--uncommitted", action="store_true", help="publish changes that no commit holds too")
     _add_plan(parser)
     _add_place(parser, _publish, several=True)
+
+
+def _add_accounts(parser: argparse.ArgumentParser) -> None:
+    _add_stages(parser)
+    words = (
+        "a stage's account that these credentials do not reach: staging=222222222222; its administrator gets a command"
+    )
+    parser.add_argument("--stage-account", action="append", default=[], metavar="STAGE=ID", help=words)
+    for part, what in _PARTS.items():
+        words = f"the account of {what}, if it is another one; your own for this one again"
+        parser.add_argument(f"--{part}-account", default="", metavar="ID", help=words)
+    words = "accounts count only in this organization (o-…); none for in any, again"
+    parser.add_argument("--organization", default="", metavar="ID", help=words)
 
 
 def _add_create(parser: argparse.ArgumentParser) -> None:

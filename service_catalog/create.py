@@ -81,7 +81,8 @@ def look(site: Site, wish: Wish) -> Look:
     seeds = [_seed(bucket, packed)] if packed else []
     notes = [Change("note", "rules", "not checked", origin.unread)] if origin.unread else []
     notes += stageroles.notes(site.account, origin.form, given)
-    if [*lending.notes(_borrower(site), *_lent(origin, given))]:
+    answered = {each.name: given.get(each.name, each.default or "") for each in origin.form.questions}
+    if [*lending.of_project(site.account, answered)]:
         detail = "accounts that keep something apart let a project in by policies, shown once it is made"
         notes.append(Change("note", "policies", wish.name, detail))
     return Look([*seeds, _project(site, wish, origin, given), *notes], origin, given)
@@ -98,20 +99,6 @@ def _seed(bucket: Bucket, packed: seed.Seed) -> Change:
         bucket.put_once(key, packed.content, "application/zip")
 
     return Change("create", "seed", key, detail, upload)
-
-
-def _lent(origin: Origin, given: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Parts that are apart, and the buckets, by the answers and the defaults."""
-    values = {question.name: given.get(question.name, question.default or "") for question in origin.form.questions}
-    return lending.parts_of(values), lending.buckets_of(values)
-
-
-def _borrower(site: Site, stack: Stack | None = None) -> lending.Borrower:
-    """This account and its stages' for one project; without its stack, for every project."""
-    values = stack.parameters if stack else {}
-    stages = tuple(filter(None, (values.get(name, "") for name in names.STAGE_PARAMETERS.values())))
-    project = values.get("SageMakerProjectId", "*")
-    return lending.Borrower(site.account.id, site.account.region, site.account.partition, stages, project)
 
 
 # --- what it is made from --------------------------------------------------------------------------------------------
@@ -317,8 +304,7 @@ def _show_project(site: Site, wish: Wish, console: Console, *, is_new: bool) -> 
     stack = site.stack(project) if project else None
     if stack:
         show_outputs(stack, console)
-        values = stack.parameters
-        for note in lending.notes(_borrower(site, stack), lending.parts_of(values), lending.buckets_of(values)):
+        for note in lending.of_project(site.account, stack.parameters):
             console.print(Text(note.detail, style="magenta"), soft_wrap=True)
             console.print(Text(note.command), soft_wrap=True)
         console.print(Text(next_words(stack, is_new=is_new), style="bold"), soft_wrap=True)

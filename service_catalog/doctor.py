@@ -21,7 +21,6 @@ from service_catalog.aws.studio import TEMPLATES_TAG, Domain, Studio
 from service_catalog.commands import aws, command
 from service_catalog.errors import CatalogError
 from service_catalog.kept import Kept
-from service_catalog.lending import Borrower
 from service_catalog.publish import S3
 from service_catalog.release import Place
 from service_catalog.template import POLICY_CHARACTERS
@@ -416,13 +415,7 @@ def _lent(patient: Patient) -> Iterator[Finding]:
     for name in site.studio.projects():
         project = site.studio.project(name)
         stack = site.stack(project) if project else None
-        values = stack.parameters if stack else {}
-        stages = tuple(filter(None, (values.get(each, "") for each in names.STAGE_PARAMETERS.values())))
-        account = patient.account
-        borrower = Borrower(
-            account.id, account.region, account.partition, stages, values.get("SageMakerProjectId", "*")
-        )
-        for note in lending.notes(borrower, lending.parts_of(values), lending.buckets_of(values)):
+        for note in lending.of_project(patient.account, stack.parameters if stack else {}):
             text = f"{name} needs the policy of {note.name} in {note.place}, where nobody looked, to say so"
             yield Finding("note", "other account", text, note.command)
 

@@ -6,11 +6,12 @@ role that was when a project is deleted and made again.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from service_catalog import names
+from service_catalog.aws.account import Account
 from service_catalog.plan import Change
 
 Statement = dict[str, Any]
@@ -26,6 +27,11 @@ class Borrower:
     partition: str = "aws"
     stages: tuple[str, ...] = ()
     project: str = "*"
+
+    @classmethod
+    def of(cls, account: Account, stages: Iterable[str], project: str = "*") -> "Borrower":
+        """Projects of this account; of its stages those that are empty are in it too."""
+        return cls(account.id, account.region, account.partition, tuple(filter(None, stages)), project)
 
     @property
     def accounts(self) -> tuple[str, ...]:
@@ -98,17 +104,15 @@ def notes(borrower: Borrower, parts: Mapping[str, str], buckets: Sequence[str] =
         yield _note(account, "default event bus", event_bus(borrower, account))
 
 
+def of_project(account: Account, values: Mapping[str, str]) -> Iterator[Change]:
+    """The same by the answers of one project; for every project where its id is not known yet."""
+    stages = (values.get(name, "") for name in names.STAGE_PARAMETERS.values())
+    borrower = Borrower.of(account, stages, values.get("SageMakerProjectId", "*"))
+    parts = {part: values.get(parameter, "") for part, parameter in names.PART_PARAMETERS.items()}
+    return notes(borrower, parts, [bucket for bucket in values.get("DataBucket", "").split(",") if bucket])
+
+
 def _note(account: str, name: str, statements: list[Statement]) -> Change:
     text = json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2)
     detail = f"an administrator of {account} adds these statements to its policy, unless they are there"
     return Change("note", "policy", name, detail, place=account, command=f"# {name}, account {account}:\n{text}")
-
-
-def parts_of(values: Mapping[str, str]) -> dict[str, str]:
-    """Part to account, of the answers that a project has."""
-    return {part: values.get(parameter, "") for part, parameter in names.PART_PARAMETERS.items()}
-
-
-def buckets_of(values: Mapping[str, str]) -> list[str]:
-    """The buckets outside the project that its jobs may read."""
-    return [bucket for bucket in values.get("DataBucket", "").split(",") if bucket]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rehearsal.emulator import seams
-from rehearsal.emulator.delays import pace as pace
+from rehearsal.emulator.clock import pace
 from rehearsal.emulator.service import emit, log
 
 Document = dict[str, Any]

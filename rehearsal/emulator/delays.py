@@ -13,16 +13,13 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
+from .clock import pace
+
 What = Literal["tags", "aliases", "policies", "roles"]
 _TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["delay"]
 _SECONDS: dict[tuple[str, str], float] = {(each["what"], each["service"]): each["seconds"] for each in _TABLE}
 _written: dict[tuple[What, str], tuple[float, Any]] = {}
 _lock = threading.Lock()
-
-
-def pace() -> float:
-    """How many seconds of AWS pass in a second here."""
-    return float(os.environ.get("REHEARSAL_PACE") or 1)
 
 
 def on() -> bool:

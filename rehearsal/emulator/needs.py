@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import delays
+from .passing import at
 from .provisioning import Context
 from .reference import UNSCOPED
 from .seams import ResourceCall, account, region, role_arn
@@ -326,18 +327,8 @@ def _old_tags(call: ResourceCall, action: str) -> dict[str, str]:
 
 def _passed(needs: Needs, call: ResourceCall) -> Iterator[Need]:
     for path, service in needs.passes.items():
-        for role in _at(call.properties, path.split(".")):
+        for role in filter(None, at(call.properties, path.split("."))):
             yield "iam:PassRole", role, {"iam:PassedToService": service}
-
-
-def _at(value: Any, path: list[str]) -> Iterator[str]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _at(item, path)
-    elif not path:
-        yield str(value)
-    elif isinstance(value, dict) and value.get(path[0]):
-        yield from _at(value[path[0]], path[1:])
 
 
 def _attachments(call: ResourceCall, resource: str) -> Iterator[Need]:

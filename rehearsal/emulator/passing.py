@@ -38,7 +38,7 @@ def passed_roles(call: ApiCall, action: str) -> list[tuple[str, str]]:
     if action not in PASSED:
         return []
     path, service = PASSED[action]
-    return [(role, service) for role in _at(_request(call), path.split(".")) if role]
+    return [(role, service) for role in at(_request(call), path.split(".")) if role]
 
 
 def passed_connections(call: ApiCall, action: str) -> list[tuple[str, str, dict[str, Any]]]:
@@ -48,7 +48,7 @@ def passed_connections(call: ApiCall, action: str) -> list[tuple[str, str, dict[
     """
     if action not in ("codepipeline:CreatePipeline", "codepipeline:UpdatePipeline"):
         return []
-    arns = filter(None, _at(_request(call), ["pipeline", "stages", "actions", "configuration", "ConnectionArn"]))
+    arns = filter(None, at(_request(call), ["pipeline", "stages", "actions", "configuration", "ConnectionArn"]))
     services = {arn: arn.split(":")[2] for arn in arns}
     return [
         (f"{service}:PassConnection", arn, {f"{service}:PassedToService": "codepipeline.amazonaws.com"})
@@ -70,11 +70,12 @@ def _request(call: ApiCall) -> dict[str, Any]:
     return {name: value[0] if isinstance(value, list) else value for name, value in call.parameters.items()}
 
 
-def _at(value: Any, path: list[str]) -> Iterator[str]:
+def at(value: Any, path: list[str]) -> Iterator[str]:
+    """What stands at a path, in each item of every list on the way; empty for nothing there."""
     if isinstance(value, list):
         for item in value:
-            yield from _at(item, path)
+            yield from at(item, path)
     elif not path:
         yield str(value or "")
     elif isinstance(value, dict) and path[0] in value:
-        yield from _at(value[path[0]], path[1:])
+        yield from at(value[path[0]], path[1:])

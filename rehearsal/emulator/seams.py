@@ -701,6 +701,10 @@ for _module in (engine, handlers, changesets):
 
 def template_problem(text: str) -> str | None:
     """Why CloudFormation would refuse a template whatever its parameters; types that are not emulated are no reason."""
+    return _unreadable(text) or _misread(_template(text))
+
+
+def _unreadable(text: str) -> str | None:
     try:
         template = _template(text)
         if not template.get("Resources"):
@@ -709,7 +713,7 @@ def template_problem(text: str) -> str | None:
         engine._validate_template_statics(template)
     except Exception as error:  # Its YAML and JSON readers raise whatever they like.
         return str(error)
-    return _misread(template)
+    return None
 
 
 TemplateCheck = Callable[[Document], "str | None"]
@@ -748,15 +752,11 @@ def _template_refused(parameters: Document) -> Response | None:
     """What CreateStack, UpdateStack and CreateChangeSet answer instead of looking at a template any further."""
     given = {name: value[0] if isinstance(value, list) else value for name, value in parameters.items()}
     body, _ = helpers._resolve_document(parameters, "TemplateBody", "TemplateURL", "Template")
-    try:
-        template, role = _template(body), str(given.get("RoleARN") or "")
-        problem = _misread(template)
-    except Exception:
+    if not body or _unreadable(body):
         return None  # They say themselves what is wrong with it, or that there is none.
-    if problem:
+    template, role = _template(body), str(given.get("RoleARN") or "")
+    if problem := _misread(template):
         return cast(Response, helpers._error("ValidationError", problem))
-    if template_problem(body):
-        return None
     refusal = next((words for function in _may_use if (words := function(template, role))), None)
     return cast(Response, helpers._error("AccessDenied", refusal, 403)) if refusal else None
 
@@ -1116,6 +1116,8 @@ def decide(key: str, action: str, resource: str, keys: Document, guard: Guard | 
 
 
 def _guard(service: str, resource: str) -> Guard | None:
+    if service == "kms" and ":alias/" in resource:
+        return None  # An alias has no policy: the caller's alone decides ("Controlling access to aliases", KMS guide)
     found = _policy_of(service, resource)
     return found and Guard(evaluator.document(found[0]), found[1], service in iam_evaluator._POLICY_REQUIRED)
 

@@ -41,17 +41,7 @@ def rehearse(story: Sequence[Step], options: Options, console: Console, kept: Pa
     preflight.require(kept)
     folder = new_folder(kept)
     os.environ["REHEARSAL_PACE"] = str(PACE)
-    facts = Facts(
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        size=options.size,
-        provider=options.provider,
-        channel=options.channel,
-        region=options.region,
-        permissions_enforced=options.enforce,
-        pace=PACE,
-        accounts=options.accounts,
-        steps=facts_of(story),
-    )
+    facts = _facts(story, options)
     settings = {"enforce": options.enforce, "delays": options.delays}
     with _reported(facts, folder, console), emulator(folder / "emulator", **settings) as running:
         with shown(console, facts.steps[: len(steps)]) as show:
@@ -63,6 +53,20 @@ def rehearse(story: Sequence[Step], options: Options, console: Console, kept: Pa
         if failure:
             raise failure
     return folder
+
+
+def _facts(story: Sequence[Step], options: Options) -> Facts:
+    return Facts(
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        size=options.size,
+        provider=options.provider,
+        channel=options.channel,
+        region=options.region,
+        permissions_enforced=options.enforce,
+        pace=PACE,
+        accounts=options.accounts,
+        steps=facts_of(story),
+    )
 
 
 def _play(steps: Sequence[Step], world: World) -> StoryError | None:

@@ -17,7 +17,7 @@ from tests.numbers import next_account
 from tests.rehearsal.conftest import Account
 
 PRODUCT = release.templates()[0]
-TABLE = Path(__file__).parents[2] / "rehearsal" / "emulator" / "replacing.json"
+TABLE = Path(__file__).parents[2] / "rehearsal" / "emulator" / "create_only.json"
 CONNECTION = {
     "RepositoryProvider": "Connection",
     "RepositoryId": "team/churn",

@@ -11,8 +11,8 @@ REHEARSAL_PACE            by how much waits and metric periods are shorter than 
 import os
 from pathlib import Path
 
-from rehearsal.emulator.alarms import pace as pace
 from rehearsal.emulator.clients import assume
+from rehearsal.emulator.clock import pace as pace
 from rehearsal.emulator.service import address, region, state_folder
 
 ROOT = Path(__file__).parents[3]

@@ -37,7 +37,26 @@ def register_step(
     machines = of_image(context.settings.model.image)
     contract = context.output(evaluation, "contract")
     statistics = join(context.output(evaluation, "evaluation"), "evaluation.json")
-    model = ModelBuilder(
+    is_regression = context.settings.data.problem_type == "regression"
+    arguments = _model(context).register(
+        model_package_group_name=context.settings.model_package_group,
+        content_types=CONTENT_TYPES,
+        response_types=CONTENT_TYPES,
+        inference_instances=list(inference_instances or machines.inference),
+        transform_instances=list(transform_instances or machines.transform),
+        approval_status=context.parameters.approval,
+        model_metrics=ModelMetrics(model_statistics=MetricsSource(content_type="application/json", s3_uri=statistics)),
+        customer_metadata_properties=_metadata(context, evaluation, metadata),
+        domain="MACHINE_LEARNING",
+        task="REGRESSION" if is_regression else "CLASSIFICATION",
+        sample_payload_url=join(contract, "sample_payload.tar.gz"),
+        model_card=ModelPackageModelCard(model_card_content=_model_card(context), model_card_status="Draft"),
+    )
+    return ModelStep(name=name, step_args=arguments, retry_policies=[RETRY_CALL])
+
+
+def _model(context: Context) -> ModelBuilder:
+    return ModelBuilder(
         s3_model_data_url=context.model(),
         image_uri=context.images.model,
         sagemaker_session=context.session,
@@ -50,29 +69,17 @@ def register_step(
             "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": DEFAULT_ACCEPT,
         },
     )
-    is_regression = context.settings.data.problem_type == "regression"
-    arguments = model.register(
-        model_package_group_name=context.settings.model_package_group,
-        content_types=CONTENT_TYPES,
-        response_types=CONTENT_TYPES,
-        inference_instances=list(inference_instances or machines.inference),
-        transform_instances=list(transform_instances or machines.transform),
-        approval_status=context.parameters.approval,
-        model_metrics=ModelMetrics(model_statistics=MetricsSource(content_type="application/json", s3_uri=statistics)),
-        customer_metadata_properties={
-            "git_commit": context.parameters.git_commit,
-            **metadata,
-            "pipeline_execution": ExecutionVariables.PIPELINE_EXECUTION_ARN,
-            "contract_uri": contract,
-            "framework": context.read(evaluation, "Model", "name"),
-            "framework_version": context.read(evaluation, "Model", "version"),
-        },
-        domain="MACHINE_LEARNING",
-        task="REGRESSION" if is_regression else "CLASSIFICATION",
-        sample_payload_url=join(contract, "sample_payload.tar.gz"),
-        model_card=ModelPackageModelCard(model_card_content=_model_card(context), model_card_status="Draft"),
-    )
-    return ModelStep(name=name, step_args=arguments, retry_policies=[RETRY_CALL])
+
+
+def _metadata(context: Context, evaluation: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "git_commit": context.parameters.git_commit,
+        **metadata,
+        "pipeline_execution": ExecutionVariables.PIPELINE_EXECUTION_ARN,
+        "contract_uri": context.output(evaluation, "contract"),
+        "framework": context.read(evaluation, "Model", "name"),
+        "framework_version": context.read(evaluation, "Model", "version"),
+    }
 
 
 def _model_card(context: Context) -> str:

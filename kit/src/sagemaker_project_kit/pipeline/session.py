@@ -35,8 +35,10 @@ QUIET = {"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": {"Teleme
 
 @contextmanager
 def offline() -> Iterator[None]:
-    """Import and use the SDK inside this: it makes no call and says nothing
-    but what it will take away from us. Afterwards everything is as it was."""
+    """Import and use the SDK inside this: it makes no call, and says only what it will take away from us.
+
+    Afterwards everything is as it was.
+    """
     before = {name: os.environ.get(name) for name in OFFLINE}
     os.environ.update(OFFLINE)
     disabled, create_loader = logging.root.manager.disable, loaders.create_loader
