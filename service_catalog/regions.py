@@ -5,9 +5,8 @@ says (aws-cloudformation/cloudformation-coverage-roadmap issue 2177). What a pro
 (joiner.OPTIONAL) and said; where anything else is missing, no project can work, and nothing is published.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -94,13 +93,4 @@ def require_partition(account: Account, product: Template) -> None:
 
 def types(templates: Iterable[Template]) -> set[str]:
     """Every resource type that they name."""
-    return {name for template in templates for name in _types(template.resources)}
-
-
-def _types(resources: Mapping[str, Any] | Collection[Any]) -> Iterator[str]:
-    """The types of resources, those within Fn::ForEach too, which is a list."""
-    for one in resources.values() if isinstance(resources, Mapping) else resources:
-        if isinstance(one, Mapping) and isinstance(one.get("Type"), str):
-            yield one["Type"]
-        elif isinstance(one, Mapping | list):
-            yield from _types(one)
+    return {resource["Type"] for template in templates for resource in template.resources.values()}

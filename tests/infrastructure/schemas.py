@@ -22,13 +22,11 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 Schema = Mapping[str, Any]
 
 
-def resources(found: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Logical id and declaration, those within Fn::ForEach too, which is a list."""
-    for name, one in found.items() if isinstance(found, dict) else enumerate(found):
-        if isinstance(one, dict) and isinstance(one.get("Type"), str):
-            yield str(name), one
-        elif isinstance(one, dict | list):
-            yield from resources(one)
+def resources(folder: Path) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """File, logical id and declaration of every resource."""
+    for path in sorted(folder.glob("*.yaml")):
+        for name, resource in load(str(path))["Resources"].items():
+            yield path.name, str(name), resource
 
 
 @functools.cache
@@ -70,21 +68,19 @@ def look(folder: Path) -> dict[str, Any]:
     without: dict[str, set[str]] = defaultdict(set)
     properties: list[list[str]] = []
     create_only: dict[str, list[str]] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        template = load(str(path))
-        for name, resource in resources(template["Resources"]):
-            kind = str(resource["Type"])
-            told: dict[str, list[str]] = {}
-            for region in sorted(REGIONS):
-                if kind not in types(region):
-                    without[kind].add(region)
-                    continue
-                known = schema(region, kind)
-                create_only.setdefault(kind, sorted(known.get("createOnlyProperties", [])))
-                key = json.dumps(known, sort_keys=True, default=str)
-                if key not in told:
-                    told[key] = sorted(set(unknown(resource.get("Properties") or {}, known, known)))
-                properties += [[path.name, name, where, region] for where in told[key]]
+    for file, name, resource in resources(folder):
+        kind = str(resource["Type"])
+        told: dict[str, list[str]] = {}
+        for region in sorted(REGIONS):
+            if kind not in types(region):
+                without[kind].add(region)
+                continue
+            known = schema(region, kind)
+            create_only.setdefault(kind, sorted(known.get("createOnlyProperties", [])))
+            key = json.dumps(known, sort_keys=True, default=str)
+            if key not in told:
+                told[key] = sorted(set(unknown(resource.get("Properties") or {}, known, known)))
+            properties += [[file, name, where, region] for where in told[key]]
     return {
         "unknown": {kind: sorted(regions) for kind, regions in sorted(without.items())},
         "properties": properties,
