@@ -25,6 +25,10 @@ _ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
 _PLACEHOLDERS = {digit * 12 for digit in "0123456789"} | {"111122223333", "444455556666", "123456789012"}
 _SHARED = ("os.environ", "sys.path", "sys.modules")
 _CHANGES = ("update", "pop", "setdefault", "append", "insert", "clear")
+_LOCK = re.compile(r"lock|changed|condition", re.IGNORECASE)
+_ADDS = {"add", "append", "clear", "discard", "extend", "insert", "pop", "popleft", "remove", "setdefault", "update"}
+_ALL_OF = {"values", "items", "keys", "copy"}
+_GO_THROUGH = {"all", "any", "dict", "frozenset", "list", "max", "min", "set", "sorted", "sum", "tuple"}
 _FOR_ALL = {"os.chdir", "os.putenv", "os.umask", "random.seed", "locale.setlocale", "time.tzset"}
 
 
@@ -200,6 +204,63 @@ def left_behind(tree: ast.Module) -> Lines:
             yield from (node.lineno for name in _SHARED if ast.unparse(node.value) == name)
 
 
+def reads_without_lock(tree: ast.Module) -> Lines:
+    """What threads change while they hold a lock is gone through without it: it may change its size meanwhile.
+
+    A function that is called under the lock alone may do so.
+    """
+    for scope in [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]:
+        locked = _locked(scope)
+        changed = {_changed(node) for node in locked} - {""}
+        is_own = "self." if isinstance(scope, ast.ClassDef) else ""
+        shared = {name for name in changed if name.startswith("self.") == bool(is_own)} & _made_once(scope, is_own)
+        for node in ast.walk(scope):
+            yield from (
+                part.lineno for part in _gone_through(node) if part not in locked and ast.unparse(part) in shared
+            )
+
+
+def _locked(scope: ast.AST) -> set[ast.AST]:
+    """What is done while a lock is held, in functions that are called then only, too."""
+    blocks = [node for node in ast.walk(scope) if isinstance(node, ast.With)]
+    held = [node for node in blocks if any(_LOCK.search(ast.unparse(item.context_expr)) for item in node.items)]
+    inner = {part for node in held for line in node.body for part in ast.walk(line)}
+    free = {_name(call) for call in _calls(list(set(ast.walk(scope)) - inner))}
+    for node in ast.walk(scope):
+        if isinstance(node, ast.FunctionDef) and node.name in {_name(call) for call in _calls(list(inner))} - free:
+            inner |= set(ast.walk(node))
+    return inner
+
+
+def _changed(node: ast.AST) -> str:
+    """The collection to which something is added, or from which something is taken."""
+    if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+        return ast.unparse(node.value)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _ADDS:
+        return ast.unparse(node.func.value)
+    return ""
+
+
+def _made_once(scope: ast.AST, prefix: str) -> set[str]:
+    """The names that every function of a module or class shares."""
+    body = getattr(scope, "body", [])
+    targets = [each for node in body if isinstance(node, ast.Assign) for each in node.targets]
+    targets += [node.target for node in body if isinstance(node, ast.AnnAssign)]
+    own = [node for node in ast.walk(scope) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)]
+    return {f"{prefix}{ast.unparse(each)}" for each in targets} | {ast.unparse(each) for each in own if prefix}
+
+
+def _gone_through(node: ast.AST) -> list[ast.expr]:
+    """What is gone through in a node, part by part."""
+    if isinstance(node, ast.For | ast.comprehension):
+        return [node.iter]
+    if isinstance(node, ast.Starred):
+        return [node.value]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _ALL_OF:
+        return [node.func.value]
+    return list(node.args) if isinstance(node, ast.Call) and _name(node) in _GO_THROUGH else []
+
+
 def _scopes(tree: ast.Module) -> Iterator[ast.AST]:
     return (node for node in ast.walk(tree) if isinstance(node, _FUNCTIONS))
 
@@ -243,6 +304,7 @@ RULES = (
     Rule("look-then-use", "read it, and catch FileNotFoundError", look_then_use, only_tests=False),
     Rule("wall-clock", "time.monotonic()", wall_clock_durations, only_tests=False),
     Rule("equal-timestamps", "a tuple of the time and of what tells two apart", equal_timestamps, only_tests=False),
+    Rule("without-lock", "hold the lock, or go through a copy made under it", reads_without_lock, only_tests=False),
     Rule("fixed-wait", "kit.tests.waiting.until what is waited for happens", fixed_waits),
     Rule("short-patience", "kit.tests.waiting.PATIENCE", short_patience),
     Rule("latency-budget", "count what happened, or give the code a clock of the test's own", latency_budgets),

@@ -48,6 +48,11 @@ BROKEN = {
         sorted(a, key=lambda each: each['CreationTime'])
         max(a, key=lambda each: each.begun)
     """,
+    "without-lock": r"""
+        class A:\n d: dict\n def f(self):\n  with self.lock: self.d[1] = 2\n def g(self): sum(self.d.values())
+        class A:\n def a(self): self.d = []\n def f(self):\n  with self.lock: self.d.pop()\n def g(self): [*self.d]
+        known = set()\ndef f():\n    with lock: known.add(1)\ndef g():\n    for each in known: print(each)
+    """,
     "fixed-wait": r"""
         time.sleep(1)
         asyncio.run(asyncio.sleep(0.1))
@@ -93,6 +98,12 @@ SOUND = {
     "equal-timestamps": r"""
         sorted(a, key=lambda each: (each.begun, each.id))
         sorted(a, key=lambda each: each.name)
+    """,
+    "without-lock": r"""
+        class A:\n d: dict\n def f(self):\n  with self.lock: self.d[1] = list(self.d)
+        class A:\n d: dict\n def f(self):\n  with self.lock: self.d[1] = self._g()\n def _g(self): return [*self.d]
+        class A:\n d: dict\n def f(self):\n  with self.lock: self.d[1] = 2\n def g(self): return self.d.get(1)
+        def f():\n    found = []\n    with lock: found.append(1)\n    return [*found]
     """,
     "fixed-wait": r"""
         until(lambda: ready)

@@ -239,7 +239,7 @@ def require_shift(world: World, heard: Heard) -> None:
     names = [known.name for known in heard.versions]
     outcome = ", ".join(f"{heard.totals[name]:,} answers of {name}" for name in names)
     world.facts.shifts[-1].outcome = outcome
-    expect(heard.failed == 0, "no request to fail", dict(heard.messages), world.logs)
+    expect(heard.failed == 0, "no request to fail", heard.complaints, world.logs)
     expect(set(heard.totals) == set(names), f"answers of {' and '.join(names)} only", heard.totals, world.logs)
     world.say(outcome)
 

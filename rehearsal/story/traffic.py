@@ -44,7 +44,7 @@ class Known:
 class Heard:
     """What clients of an endpoint saw, in short slices of time; they ask until `end`, or until they need not any more.
 
-    `versions` are those that may answer, `ended` is when they did.
+    `versions` are those that may answer, `ended` is when they did. Safe to use from several threads.
     """
 
     versions: Sequence[Known] = ()
@@ -82,17 +82,26 @@ class Heard:
     @property
     def totals(self) -> Counter[str]:
         """Answers by version."""
-        return sum(self.answers.values(), Counter())
+        with self.lock:
+            return sum(self.answers.values(), Counter())
 
     @property
     def failed(self) -> int:
         """Requests without an answer."""
-        return sum(self.errors.values())
+        with self.lock:
+            return sum(self.errors.values())
+
+    @property
+    def complaints(self) -> dict[str, int]:
+        """What requests failed with, and how many did."""
+        with self.lock:
+            return dict(self.messages)
 
     def samples(self) -> list[Sample]:
         """All of it, as the report draws it."""
-        last = max([*self.answers, *self.errors], default=-1)
-        return [self._sample(number) for number in range(last + 1)]
+        with self.lock:
+            last = max([*self.answers, *self.errors], default=-1)
+            return [self._sample(number) for number in range(last + 1)]
 
     def _sample(self, number: int) -> Sample:
         answers = dict(self.answers.get(number, Counter()))

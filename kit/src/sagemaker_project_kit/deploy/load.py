@@ -52,7 +52,8 @@ class Tally:
 
     def quantile(self, share: float) -> float:
         """Latency in milliseconds that `share` of the requests keep (nearest rank); 0 without any."""
-        ordered = sorted(self.seconds)
+        with self._lock:
+            ordered = sorted(self.seconds)
         return ordered[max(0, math.ceil(share * len(ordered)) - 1)] * 1000 if ordered else 0.0
 
     @property
